@@ -1,0 +1,1 @@
+"""Registries and presets as YAML."""

@@ -1,0 +1,1 @@
+"""Typed tools: one file a tool, one definition for every way in."""
