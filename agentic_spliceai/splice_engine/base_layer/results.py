@@ -12,7 +12,8 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from agentic_spliceai.splice_engine.errors import NotScored
 from agentic_spliceai.splice_engine.genome.types import GenomeBuild, Strand, Variant
@@ -226,7 +227,7 @@ class SpliceDelta(BaseModel):
     context: ContextReport
     raw: DeltaScores
     masked: DeltaScores = Field(description="Gains at annotated sites and losses elsewhere set to 0.")
-    tracks: VariantTracks | None = Field(
+    tracks: SkipJsonSchema[SkipValidation[VariantTracks | None]] = Field(
         default=None, exclude=True, repr=False, description="Per-position scores; not part of the JSON form."
     )
 
