@@ -40,7 +40,9 @@ class Interpretation(_Frozen):
     software_version: str
     text: str = Field(description="The variant as the person gave it.")
     variant: Variant = Field(description="The variant as it was scored: left-aligned, trimmed, REF checked.")
-    genes: tuple[GeneInterpretation, ...] = Field(min_length=1, description="Every overlapping gene, most affected first.")
+    genes: tuple[GeneInterpretation, ...] = Field(
+        min_length=1, description="Every overlapping gene, most affected first."
+    )
     verdict: str = Field(description="One sentence for a person.")
     is_demo: bool = Field(default=False, description="Synthetic demonstration data: no human gene is spoken of.")
     unknowns: tuple[str, ...] = Field(default=(), description="What was not known.")

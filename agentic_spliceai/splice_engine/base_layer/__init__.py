@@ -1,0 +1,1 @@
+"""What the base model says: network, weights, registry, scoring."""

@@ -116,7 +116,9 @@ class SpliceNetwork(nn.Module):
         """
         length = one_hot.shape[2] - self.spec.context
         if length < 1:
-            raise ValueError(f"input of {one_hot.shape[2]} nt is shorter than the context of {self.spec.context} nt + 1")
+            raise ValueError(
+                f"input of {one_hot.shape[2]} nt is shorter than the context of {self.spec.context} nt + 1"
+            )
         x = self.initial(one_hot)
         skip = _crop(self.initial_skip(x), length)
         for i, unit in enumerate(self.units):

@@ -79,7 +79,9 @@ class ContextReport(_Frozen):
 
     total: int = Field(ge=0, description="Length of the reference window: context + 2 * distance + 1, nt.")
     real: int = Field(ge=0, description="Bases A, C, G, T inside the transcript's extent.")
-    outside_gene: int = Field(ge=0, description="Bases set to N because they lie outside the transcript (the protocol).")
+    outside_gene: int = Field(
+        ge=0, description="Bases set to N because they lie outside the transcript (the protocol)."
+    )
     no_sequence: int = Field(ge=0, description="N in the genome file, inside the transcript.")
     past_contig_end: int = Field(ge=0, description="Positions before the first or past the last base of the contig.")
 
@@ -97,7 +99,9 @@ class SiteChange(_Frozen):
     score: float = Field(ge=0, le=1, description="|ALT - REF| of the class's probability at the position.")
     position: int = Field(ge=1, description="1-based genomic position; the exonic base of the site.")
     offset: int = Field(description="`position` minus the variant's position, plus-strand direction.")
-    insert_offset: int = Field(default=0, ge=0, description="For a site inside inserted bases: which base after the anchor.")
+    insert_offset: int = Field(
+        default=0, ge=0, description="For a site inside inserted bases: which base after the anchor."
+    )
     ref_score: float = Field(ge=0, le=1, description="Probability on the reference allele.")
     alt_score: float = Field(ge=0, le=1, description="Probability on the alternate allele.")
     annotated: bool = Field(description="Whether some transcript of the gene has a site of this type there.")
@@ -219,7 +223,9 @@ class SpliceDelta(BaseModel):
     variant: Variant
     gene_id: str
     gene_name: str
-    transcript_id: str = Field(description="The transcript whose extent bounds the sequence and whose sites the mask uses.")
+    transcript_id: str = Field(
+        description="The transcript whose extent bounds the sequence and whose sites the mask uses."
+    )
     strand: Strand
     provenance: Provenance
     window_start: int = Field(description="First position whose scores were compared, 1-based.")

@@ -59,10 +59,16 @@ class TranscriptEffect(_Frozen):
     frame: Frame
     mrna_length_change: int = Field(description="Length of the altered mature mRNA minus the reference's, nt.")
     protein_length_ref: int | None = Field(default=None, description="Amino acids of the reference protein.")
-    protein_length_alt: int | None = Field(default=None, description="Amino acids up to the first stop; None without one.")
+    protein_length_alt: int | None = Field(
+        default=None, description="Amino acids up to the first stop; None without one."
+    )
     first_changed_residue: int | None = Field(default=None, ge=1, description="1-based; first residue that differs.")
-    stop_residue: int | None = Field(default=None, ge=1, description="1-based residue number of a premature stop codon.")
-    hgvs_p: str | None = Field(default=None, description="Predicted protein change, for example `p.(Gly410AlafsTer12)`.")
+    stop_residue: int | None = Field(
+        default=None, ge=1, description="1-based residue number of a premature stop codon."
+    )
+    hgvs_p: str | None = Field(
+        default=None, description="Predicted protein change, for example `p.(Gly410AlafsTer12)`."
+    )
     nmd: NmdPrediction
     nmd_reason: str = Field(description="The measurement behind the prediction, in words.")
 
@@ -95,7 +101,9 @@ class Consequence(_Frozen):
     strand: Strand
     hgvs_c: str | None = Field(default=None, description="Coding (or n.) change, for example `NM_000256:c.1227-13G>A`.")
     region: str = Field(description="Where the variant lies, for example `intron 13, 13 nt before exon 14`.")
-    events: tuple[SpliceEvent, ...] = Field(min_length=1, description="Likeliest first; one NONE event if nothing is seen.")
+    events: tuple[SpliceEvent, ...] = Field(
+        min_length=1, description="Likeliest first; one NONE event if nothing is seen."
+    )
     verdict: str = Field(description="One sentence for a person.")
     limits: tuple[str, ...] = Field(default=(), description="What was not known or not considered.")
 

@@ -1,0 +1,1 @@
+"""Places, sequence and genes."""

@@ -1,0 +1,46 @@
+# Two commands do everything: `make interpret` and `make test`. Both make the environment first, if it is not there.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: interpret test test-all lint demo model-card bench clean
+.DEFAULT_GOAL := interpret
+
+interpret: $(VENV)/.core  ## interpret a variant: make interpret ARGS="--set variant=chr17-43047642-C-T genome=GRCh38"
+	$(BIN)/python -m agentic_spliceai.run graphs/interpret_variant.yaml $(ARGS)
+
+test: $(VENV)/.dev  ## the test suite, without what is slow
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal $(ARGS)
+
+test-all: $(VENV)/.dev  ## the whole test suite
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+lint: $(VENV)/.dev  ## style, types, direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+demo: $(VENV)/.core  ## write the synthetic minigene again
+	$(BIN)/python -m agentic_spliceai.demo.minigene
+
+bench: $(VENV)/.dev  ## variants a second and start-up, beside the peers where they are installed
+	$(BIN)/python benchmarks/score_variants.py $(ARGS)
+
+# venv without its own pip also works where the system leaves ensurepip out; --python lets the outer pip install into it.
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "agentic-spliceai needs Python 3.11 or later")'
+	$(PYTHON) -m venv --without-pip $(VENV)
+
+$(VENV)/.core: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

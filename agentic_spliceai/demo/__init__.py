@@ -1,0 +1,1 @@
+"""The synthetic minigene that `make interpret` runs on: no human sequence, so that it can go anywhere."""

@@ -1,0 +1,53 @@
+"""Which process runs a run, and whether it still lives."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import socket
+import sys
+from pathlib import Path
+
+from pydantic import JsonValue
+
+
+def host_name() -> str:
+    """Return the name of this machine."""
+    return socket.gethostname()
+
+
+def process_token(pid: int) -> str:
+    """Return something that differs between two processes that had the same id; empty where the system gives none."""
+    try:
+        # The name in field 2 may contain spaces and brackets: count from behind its closing bracket. Field 22 is the
+        # start time since boot.
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+    return f"{boot}:{fields[19]}"
+
+
+def has_ended(host: str, pid: int, token: str) -> bool:
+    """Whether the process is known to be gone; False where that cannot be told (another machine, Windows)."""
+    if host != host_name() or sys.platform == "win32":
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return bool(token) and process_token(pid) not in ("", token)
+
+
+def environment() -> dict[str, JsonValue]:
+    """Return the versions that a result may depend on; imports nothing heavy."""
+    versions: dict[str, JsonValue] = {}
+    for package in ("torch", "numpy", "langgraph", "pydantic"):
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = None
+    return {"python": platform.python_version(), "platform": platform.platform(), "packages": versions}

@@ -1,0 +1,171 @@
+"""The protocol of a base model, and the ensemble of networks that fulfils it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from agentic_spliceai.splice_engine.base_layer.network import SpliceNetwork
+from agentic_spliceai.splice_engine.base_layer.results import Thresholds
+from agentic_spliceai.splice_engine.errors import SettingError
+from agentic_spliceai.splice_engine.genome.types import GenomeBuild
+
+FloatArray = npt.NDArray[np.float32]
+
+# Positions times batch that one forward pass may hold: 2**17 positions of 32 float32 channels are 16 MiB a tensor.
+_POSITIONS_PER_PASS = 2**17
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a result must say about the model that made it.
+
+    Attributes
+    ----------
+    name, version
+        Name in the registry and version of the weights.
+    weights_sha256
+        One digest a file, in the order of the ensemble's members.
+    context
+        Bases seen beside a position, both sides together, nt.
+    members
+        Number of networks in the ensemble.
+    training_build
+        Genome build of the training data.
+    annotation_source
+        Annotation of the training data.
+    thresholds
+        Delta scores from which a change counts.
+    """
+
+    name: str
+    version: str
+    weights_sha256: tuple[str, ...]
+    context: int
+    members: int
+    training_build: GenomeBuild | None
+    annotation_source: str
+    thresholds: Thresholds
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Per-position output of a base model on a batch.
+
+    Attributes
+    ----------
+    probabilities : float32 [B, M, L, 3]
+        By sequence, ensemble member, position and `SpliceClass`; each row of 3 sums to 1.
+    logits : float32 [B, M, L, 3]
+        The same before the softmax.
+    """
+
+    probabilities: FloatArray
+    logits: FloatArray
+
+
+@runtime_checkable
+class BaseModel(Protocol):
+    """Anything that gives donor, acceptor and neither for each position of a sequence."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """What to write into provenance."""
+        ...
+
+    def predict(self, one_hot: FloatArray) -> Prediction:
+        """Score sequences in transcript sense.
+
+        Parameters
+        ----------
+        one_hot : float32 [B, L + context, 4]
+            Channels A, C, G, T; an unknown base is an all-zero row.
+
+        Returns
+        -------
+        Prediction
+            For the L positions in the middle.
+        """
+        ...
+
+
+class EnsembleModel:
+    """Networks of one shape whose probabilities are averaged by whoever reads them.
+
+    Parameters
+    ----------
+    info
+        Name, digests and thresholds.
+    networks
+        The members, each with the same context.
+    device
+        `cpu`, `cuda`, `mps`, or `auto` for the best one at hand.
+    """
+
+    def __init__(self, info: ModelInfo, networks: Sequence[SpliceNetwork], device: str = "cpu") -> None:
+        self._info = info
+        self.device = pick_device(device)
+        self._networks = [network.eval().to(self.device) for network in networks]
+
+    @property
+    def info(self) -> ModelInfo:
+        """What to write into provenance."""
+        return self._info
+
+    @property
+    def networks(self) -> tuple[SpliceNetwork, ...]:
+        """The members."""
+        return tuple(self._networks)
+
+    def predict(self, one_hot: FloatArray) -> Prediction:
+        """Score sequences; see `BaseModel.predict`."""
+        batch, length, channels = one_hot.shape
+        if channels != 4 or length <= self._info.context:
+            raise SettingError(
+                f"Input of shape {one_hot.shape} cannot be scored with a context of {self._info.context} nt.",
+                "Give [B, L + context, 4] with L of at least 1.",
+            )
+        step = max(1, _POSITIONS_PER_PASS // length)
+        logits = np.empty((batch, len(self._networks), length - self._info.context, 3), dtype=np.float32)
+        with torch.inference_mode():
+            for start in range(0, batch, step):
+                part = torch.from_numpy(one_hot[start : start + step]).to(self.device).transpose(1, 2).contiguous()
+                for member, network in enumerate(self._networks):
+                    logits[start : start + step, member] = network(part).transpose(1, 2).cpu().numpy()
+        return Prediction(probabilities=softmax(logits), logits=logits)
+
+
+def softmax(logits: FloatArray) -> FloatArray:
+    """Softmax over the last axis, float32, safe for large values."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    result: FloatArray = shifted / shifted.sum(axis=-1, keepdims=True)
+    return result
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the torch device for `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+
+    Raises
+    ------
+    SettingError
+        If the device is unknown or not at hand; nothing falls back to the CPU unasked.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise SettingError(f"Unknown device {name!r}.", "Use auto, cpu, cuda, cuda:N or mps.") from None
+    missing = (device.type == "cuda" and not torch.cuda.is_available()) or (
+        device.type == "mps" and not torch.backends.mps.is_available()
+    )
+    if missing:
+        raise SettingError(f"Device {name!r} is not at hand on this machine.", "Use device=cpu or device=auto.")
+    return device

@@ -1,0 +1,144 @@
+"""From a variant and a transcript to the sequences that a base model sees.
+
+This is the one place where transcript orientation is made: a minus-strand gene is scored on the reverse complement,
+and its scores are turned back to plus-strand order right after the network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from agentic_spliceai.splice_engine.base_layer.model import FloatArray
+from agentic_spliceai.splice_engine.base_layer.results import ContextReport, SiteTrack
+from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
+from agentic_spliceai.splice_engine.genome.types import Strand, Transcript, Variant
+
+_CODES = np.full(256, 4, dtype=np.uint8)
+_CODES[[ord(base) for base in "ACGT"]] = np.arange(4)
+_ONE_HOT = np.vstack([np.eye(4, dtype=np.float32), np.zeros((1, 4), dtype=np.float32)])
+
+
+@dataclass(frozen=True)
+class VariantWindow:
+    """The two sequences of a variant on one transcript's strand.
+
+    Attributes
+    ----------
+    start, end
+        First and last position whose scores are compared, 1-based, inclusive.
+    strand
+        Strand of the transcript.
+    ref, alt
+        Plus-strand sequence of each allele with half the context on either side; N where nothing is known, and outside
+        the transcript.
+    alt_positions : int64 [L_alt]
+        1-based genomic position of each scored base of the alternate; inserted bases repeat their anchor's.
+    insert_offsets : int32 [L_alt]
+        0, or k for the k-th inserted base.
+    context
+        How much of the reference window was real.
+    """
+
+    start: int
+    end: int
+    strand: Strand
+    ref: str
+    alt: str
+    alt_positions: npt.NDArray[np.int64]
+    insert_offsets: npt.NDArray[np.int32]
+    context: ContextReport
+
+
+def variant_window(
+    variant: Variant, transcript: Transcript, genome: ReferenceGenome, *, distance: int, context: int
+) -> VariantWindow:
+    """Cut the window of a variant, as SpliceAI 1.3.1 does, and extend it to what that leaves out.
+
+    The compared positions are `distance` either side of the variant's position. A REF longer than twice the distance
+    (which the published tools refuse) moves the right end to `distance` past its last base. Everything outside the
+    transcript is N. Any REF and ALT may be exchanged: ALT bases stand one to one on REF bases as far as both go; more
+    ALT bases count as inserted after the last REF base, missing ones as deleted.
+
+    Parameters
+    ----------
+    variant
+        Normalised, REF checked.
+    transcript
+        Its extent bounds the sequence, its strand is scored.
+    genome
+        The reference.
+    distance
+        nt either side.
+    context
+        Context of the network, both sides together, nt.
+    """
+    n_ref, n_alt = len(variant.ref), len(variant.alt)
+    right = distance if n_ref <= 2 * distance else n_ref - 1 + distance
+    start, end = variant.position - distance, variant.position + right
+    left_edge, right_edge = start - 1 - context // 2, end + context // 2  # 0-based half-open
+    raw = genome.fetch_padded(variant.contig, left_edge, right_edge)
+    head = min(max(transcript.start - left_edge, 0), len(raw))
+    tail = min(max(right_edge - transcript.end, 0), len(raw))
+    ref = "N" * head + raw[head : len(raw) - tail] + "N" * tail
+    at = variant.position - 1 - left_edge
+    alt = ref[:at] + variant.alt + ref[at + n_ref :]
+
+    shared = min(n_ref, n_alt)
+    before = np.arange(start, variant.position + shared, dtype=np.int64)
+    inserted = np.full(max(n_alt - n_ref, 0), variant.position + shared - 1, dtype=np.int64)
+    after = np.arange(variant.end + 1, end + 1, dtype=np.int64)
+    offsets = np.concatenate(
+        [np.zeros(len(before)), np.arange(1, len(inserted) + 1), np.zeros(len(after))], dtype=np.int32, casting="unsafe"
+    )
+    return VariantWindow(
+        start=start,
+        end=end,
+        strand=transcript.strand,
+        ref=ref,
+        alt=alt,
+        alt_positions=np.concatenate([before, inserted, after]),
+        insert_offsets=offsets,
+        context=_context_report(raw, left_edge, head, tail, genome.contig_length(variant.contig)),
+    )
+
+
+def encode(sequence: str, strand: Strand) -> FloatArray:
+    """One-hot encode a plus-strand sequence in the sense of `strand`, float32 [L, 4], channels A, C, G, T, N all zero."""
+    one_hot: FloatArray = _ONE_HOT[_CODES[np.frombuffer(sequence.encode("ascii"), dtype=np.uint8)]]
+    return np.ascontiguousarray(one_hot[::-1, ::-1]) if strand is Strand.MINUS else one_hot
+
+
+def track(
+    window: VariantWindow, *, alt: bool, probabilities: FloatArray, logits: FloatArray, context: int
+) -> SiteTrack:
+    """Put network output of one allele ([M, L, 3], transcript sense) onto the genome."""
+    if window.strand is Strand.MINUS:
+        probabilities, logits = probabilities[:, ::-1], logits[:, ::-1]
+    flank = context // 2
+    sequence = window.alt if alt else window.ref
+    n_ref = window.end - window.start + 1
+    return SiteTrack(
+        strand=window.strand,
+        positions=window.alt_positions if alt else np.arange(window.start, window.end + 1, dtype=np.int64),
+        insert_offsets=window.insert_offsets if alt else np.zeros(n_ref, dtype=np.int32),
+        bases=sequence[flank : len(sequence) - flank],
+        probabilities=np.ascontiguousarray(probabilities),
+        logits=np.ascontiguousarray(logits),
+    )
+
+
+def _context_report(raw: str, left_edge: int, head: int, tail: int, contig_length: int) -> ContextReport:
+    """Count what the reference window holds; a base past the contig's end also lies outside the gene, and counts there."""
+    past = min(max(-left_edge, 0), len(raw)) + min(max(left_edge + len(raw) - contig_length, 0), len(raw))
+    inside = raw[head : len(raw) - tail]
+    unknown = inside.count("N")
+    return ContextReport(
+        total=len(raw),
+        real=len(inside) - unknown,
+        outside_gene=head + tail - past,
+        no_sequence=unknown,
+        past_contig_end=past,
+    )

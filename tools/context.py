@@ -1,0 +1,150 @@
+"""What tools share: the settings, and genomes, models, artifacts and records that are opened once and kept."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from agentic_spliceai.records.artifacts import ArtifactStore
+from agentic_spliceai.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from agentic_spliceai.records.store import RecordStore
+    from agentic_spliceai.splice_engine.base_layer.model import BaseModel
+    from agentic_spliceai.splice_engine.genome.bundle import GenomeBundle
+    from agentic_spliceai.splice_engine.resources import Progress, ResourceResolver
+
+Opened = TypeVar("Opened")
+
+
+class Resources:
+    """Genomes, base models and stores of one process, opened when first asked for and kept; safe to share by threads.
+
+    Parameters
+    ----------
+    settings
+        Where things are; by default those of the environment.
+    progress
+        Hears of downloads.
+    """
+
+    def __init__(self, settings: Settings | None = None, *, progress: Progress | None = None) -> None:
+        self.settings = settings or get_settings()
+        self._progress = progress
+        self._lock = threading.RLock()
+        self._opened: dict[tuple[object, ...], Any] = {}
+
+    @cached_property
+    def resolver(self) -> ResourceResolver:
+        """Finds weights, genomes and annotation, or fetches them."""
+        from agentic_spliceai.splice_engine.resources import ResourceResolver
+
+        return ResourceResolver(
+            self.settings.data_dir,
+            mirror=self.settings.mirror,
+            allow_download=self.settings.allow_download,
+            progress=self._progress,
+        )
+
+    @cached_property
+    def artifacts(self) -> ArtifactStore:
+        """Files by their sha256."""
+        return ArtifactStore(self.settings.artifacts_dir)
+
+    @cached_property
+    def records(self) -> RecordStore:
+        """The database of runs."""
+        from agentic_spliceai.records.store import RecordStore
+
+        return RecordStore(self.settings.database_url)
+
+    def genome(self, name: str, annotation: str | None = None) -> GenomeBundle:
+        """Return the genome called `name` (or the FASTA at that path) with its annotation; raises as `open_genome`."""
+        from agentic_spliceai.splice_engine.genome.bundle import open_genome
+
+        path = Path(annotation).expanduser() if annotation is not None else None
+        return self._once(
+            ("genome", name, path),
+            lambda: open_genome(name, self.resolver, annotation=path, cache_dir=self.settings.cache_dir),
+        )
+
+    def base_model(self, name: str) -> BaseModel:
+        """Return the base model called `name` on the device of the settings; raises as `load_base_model`."""
+
+        def load() -> BaseModel:
+            import torch
+
+            from agentic_spliceai.splice_engine.base_layer.registry import load_base_model
+
+            if self.settings.threads is not None:
+                torch.set_num_threads(self.settings.threads)
+            return load_base_model(name, self.resolver, device=self.settings.device)
+
+        return self._once(("base_model", name), load)
+
+    def _once(self, key: tuple[object, ...], make: Callable[[], Opened]) -> Opened:
+        with self._lock:
+            if key not in self._opened:
+                self._opened[key] = make()
+            opened: Opened = self._opened[key]
+            return opened
+
+
+class ToolContext:
+    """What one run of tools sees.
+
+    Parameters
+    ----------
+    resources
+        Shared with other runs of the process.
+    run_id
+        Names the run in records and reports; a new one by default.
+    keep_record
+        Whether tools may write into the database.
+    started_at
+        When the run started, UTC.
+
+    Attributes
+    ----------
+    timings
+        Seconds by step, filled by whoever runs the steps.
+    """
+
+    def __init__(
+        self,
+        resources: Resources | None = None,
+        *,
+        run_id: str | None = None,
+        keep_record: bool = True,
+        started_at: datetime | None = None,
+    ) -> None:
+        self.resources = resources or Resources()
+        self.started_at = started_at or datetime.now(UTC)
+        self.run_id = run_id or new_run_id(self.started_at)
+        self.keep_record = keep_record
+        self.timings: dict[str, float] = {}
+
+    @property
+    def settings(self) -> Settings:
+        """The settings."""
+        return self.resources.settings
+
+    @property
+    def artifacts(self) -> ArtifactStore:
+        """Files by their sha256."""
+        return self.resources.artifacts
+
+    @property
+    def records(self) -> RecordStore:
+        """The database of runs."""
+        return self.resources.records
+
+
+def new_run_id(now: datetime) -> str:
+    """Return an id that sorts by time and is safe in a file name, `20260131-235959-1a2b3c`."""
+    return f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

@@ -1,0 +1,45 @@
+"""Turn what a person typed into a checked variant."""
+
+from __future__ import annotations
+
+from agentic_spliceai.tools.context import ToolContext
+from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
+from agentic_spliceai.tools.types import GenomeArgs
+from pydantic import Field
+
+from agentic_spliceai.splice_engine.genome.types import Variant
+
+
+class ResolveVariantArgs(GenomeArgs):
+    """The text and the genome that it speaks of."""
+
+    text: str = Field(min_length=1, description="chr3-37012011-A-G, SPDI, HGVS (NM_...:c.) or a VCF line.")
+
+
+class ResolveVariantResult(ToolModel):
+    """The variant, left-aligned, trimmed, its REF checked."""
+
+    text: str = Field(description="The variant as given.")
+    variant: Variant = Field(description="The variant on the plus strand of the genome, 1-based.")
+    genome: str = Field(description="Name of the genome that it was checked against.")
+    is_demo: bool = Field(description="Whether the genome is synthetic demonstration data.")
+
+
+def run(args: ResolveVariantArgs, context: ToolContext) -> ResolveVariantResult:
+    """Parse, normalise and check the variant; raises the typed errors of `genome.normalization.resolve_variant`."""
+    from agentic_spliceai.splice_engine.genome.normalization import resolve_variant
+
+    bundle = context.resources.genome(args.genome, args.annotation)
+    variant = resolve_variant(args.text, bundle.genome, bundle.annotation)
+    return ResolveVariantResult(text=args.text, variant=variant, genome=bundle.name, is_demo=bundle.is_demo)
+
+
+TOOL = ToolSpec(
+    name="resolve_variant",
+    purpose="Turn HGVS, SPDI, VCF-like or genomic text into a normalised variant checked against the genome.",
+    args=ResolveVariantArgs,
+    result=ResolveVariantResult,
+    side_effect=SideEffect.NONE,
+    cost_class=CostClass.SECONDS,
+    function=run,
+)

@@ -1,0 +1,167 @@
+"""What a tool is: one typed object that serves workflows, the command line, Python and, later, language models."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import to_json
+
+from agentic_spliceai.splice_engine.errors import SpliceEngineError
+
+if TYPE_CHECKING:
+    from agentic_spliceai.tools.context import ToolContext
+
+_NAME = re.compile(r"^[a-z][a-z0-9_]*$")
+_LONGEST_PURPOSE = 120
+
+
+class SideEffect(StrEnum):
+    """The strongest thing that a tool does to the world outside its result."""
+
+    NONE = "none"
+    WRITES_FILES = "writes_files"
+    WRITES_RECORDS = "writes_records"
+    STARTS_JOB = "starts_job"
+    SPENDS_MONEY = "spends_money"
+
+
+class CostClass(StrEnum):
+    """How long a call takes on an ordinary computer."""
+
+    INSTANT = "instant"
+    SECONDS = "seconds"
+    MINUTES = "minutes"
+    HOURS = "hours"
+
+
+class ToolModel(BaseModel):
+    """Base of every tool's arguments and result: frozen, and no field that is not declared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+ArgsT = TypeVar("ArgsT", bound=BaseModel)
+ResultT = TypeVar("ResultT", bound=BaseModel)
+
+
+class ToolDefinitionError(Exception):
+    """A tool is declared wrongly: a mistake of its author, not of its user."""
+
+
+class ToolArgumentError(SpliceEngineError):
+    """A tool was called with arguments that it does not take."""
+
+    code: ClassVar[str] = "tool_argument"
+
+
+class UnknownToolError(SpliceEngineError, KeyError):
+    """No tool has this name; a `KeyError` too, as a mapping promises."""
+
+    code: ClassVar[str] = "unknown_tool"
+
+
+@dataclass(frozen=True)
+class ToolSpec(Generic[ArgsT, ResultT]):
+    """One tool.
+
+    Parameters
+    ----------
+    name
+        Lower-case identifier, also the name in a workflow's `use`.
+    purpose
+        One line: what the tool does.
+    args, result
+        Strict pydantic models whose every field has a description.
+    side_effect, cost_class
+        Declared, so that a planner can ask for approval and estimate time before a call.
+    function
+        `(args, context) -> result`.
+
+    Raises
+    ------
+    ToolDefinitionError
+        If any of this does not hold.
+    """
+
+    name: str
+    purpose: str
+    args: type[ArgsT]
+    result: type[ResultT]
+    side_effect: SideEffect
+    cost_class: CostClass
+    function: Callable[[ArgsT, ToolContext], ResultT]
+
+    def __post_init__(self) -> None:
+        problems = [
+            *self._problems_of_the_header(),
+            *_problems_of_a_model(self.args, "argument"),
+            *_problems_of_a_model(self.result, "result"),
+        ]
+        if problems:
+            raise ToolDefinitionError(f"tool {self.name!r} cannot be registered: {'; '.join(problems)}")
+
+    def _problems_of_the_header(self) -> list[str]:
+        problems: list[str] = []
+        if not _NAME.fullmatch(self.name):
+            problems.append("its name is not lower_snake_case")
+        if not self.purpose.strip() or "\n" in self.purpose or len(self.purpose) > _LONGEST_PURPOSE:
+            problems.append(f"its purpose is not one line of at most {_LONGEST_PURPOSE} characters")
+        # Annotations do not stop a caller without a type checker, and an undeclared side effect must not pass.
+        for label, value, kind in (
+            ("side_effect", self.side_effect, SideEffect),
+            ("cost_class", self.cost_class, CostClass),
+        ):
+            if not isinstance(value, kind):
+                problems.append(f"its {label} is {value!r}, not one of {', '.join(kind)}")
+        return problems
+
+    def parse_args(self, values: Mapping[str, Any]) -> ArgsT:
+        """Check JSON-able `values` strictly (no `"5"` for 5) and return the arguments.
+
+        Raises
+        ------
+        ToolArgumentError
+            If an argument is missing, unknown or of the wrong type; every problem is named.
+        """
+        try:
+            return self.args.model_validate_json(to_json(dict(values), inf_nan_mode="constants"), strict=True)
+        except ValidationError as error:
+            raise ToolArgumentError(
+                f"{self.name}: {describe_validation(error)}.",
+                f"{self.name} takes: {', '.join(self.args.model_fields)}.",
+            ) from None
+
+    def call(self, args: ArgsT, context: ToolContext) -> ResultT:
+        """Run the tool."""
+        return self.function(args, context)
+
+
+def describe_validation(error: ValidationError) -> str:
+    """Return pydantic's findings as one line, `field: what is wrong`."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in item['loc']) or 'value'}: {_lower_first(item['msg'])}"
+        for item in error.errors(include_url=False)
+    )
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _problems_of_a_model(model: type[BaseModel], role: str) -> list[str]:
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return [f"its {role} type {model!r} is no pydantic model"]
+    problems = []
+    if model.model_config.get("extra") != "forbid":
+        problems.append(f"its {role} model {model.__name__} does not forbid extra fields")
+    problems.extend(
+        f"{role} field {name!r} has no description"
+        for name, field in model.model_fields.items()
+        if not (field.description or "").strip()
+    )
+    return problems
