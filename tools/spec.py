@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from pydantic_core import to_json
 
 from agentic_spliceai.splice_engine.errors import SpliceEngineError
@@ -57,6 +58,10 @@ class ToolArgumentError(SpliceEngineError):
     """A tool was called with arguments that it does not take."""
 
     code: ClassVar[str] = "tool_argument"
+
+
+class ToolResultError(Exception):
+    """A tool returned something that its result model does not allow: a mistake of its author."""
 
 
 class UnknownToolError(SpliceEngineError, KeyError):
@@ -140,6 +145,27 @@ class ToolSpec(Generic[ArgsT, ResultT]):
         """Run the tool."""
         return self.function(args, context)
 
+    def dump_result(self, result: ResultT) -> dict[str, JsonValue]:
+        """Return `result` as JSON-able values that its model reads back.
+
+        Raises
+        ------
+        ToolResultError
+            If the result is of another type, holds NaN or infinity, or does not survive the way through JSON.
+        """
+        # Nothing but the annotation keeps a function from returning something else.
+        returned: object = result
+        if not isinstance(returned, self.result):
+            raise ToolResultError(f"{self.name} returned {type(returned).__name__}, not {self.result.__name__}")
+        values: dict[str, JsonValue] = returned.model_dump(mode="json")
+        try:
+            self.result.model_validate_json(json.dumps(values, allow_nan=False), strict=True)
+        except ValidationError as error:
+            raise ToolResultError(f"{self.name} returned a wrong result: {describe_validation(error)}") from None
+        except ValueError as error:
+            raise ToolResultError(f"{self.name} returned a result that is no JSON: {error}") from None
+        return values
+
 
 def describe_validation(error: ValidationError) -> str:
     """Return pydantic's findings as one line, `field: what is wrong`."""
@@ -153,7 +179,7 @@ def _lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _problems_of_a_model(model: type[BaseModel], role: str) -> list[str]:
+def _problems_of_a_model(model: object, role: str) -> list[str]:
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         return [f"its {role} type {model!r} is no pydantic model"]
     problems = []

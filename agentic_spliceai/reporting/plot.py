@@ -12,13 +12,14 @@ from agentic_spliceai.reporting.plot_layout import (
     align_columns,
     changes_to_label,
     select_stems,
+    unseen_runs,
     zoom_columns,
 )
 from agentic_spliceai.reporting.plot_panels import BasesPanel, Canvas, LocusPanel, draw_key, plain
 from agentic_spliceai.reporting.svg import drawing_settings, figure_to_svg
 from agentic_spliceai.splice_engine.base_layer.results import VariantTracks
 
-_HEIGHT = 606.0
+_HEIGHT = 596.0
 _WIDTH = 720.0
 
 
@@ -50,7 +51,7 @@ def plot_locus(gene: GeneInterpretation, tracks: VariantTracks, *, prefix: str =
     with drawing_settings():
         figure = Figure(figsize=(_WIDTH / 72, _HEIGHT / 72), facecolor="white")
         canvas = Canvas(figure, _WIDTH, _HEIGHT)
-        draw_key(canvas, top=2)
+        draw_key(canvas, top=2, unseen=bool(unseen_runs(tracks.ref)))
         LocusPanel(canvas, gene, tracks, stems, changes_to_label(gene)).draw(top=20, zoom=zoom)
         BasesPanel(canvas, gene, zoom, stems).draw(top=352)
         return figure_to_svg(

@@ -24,6 +24,7 @@ from agentic_spliceai.splice_engine.genome.types import Strand
 # Okabe and Ito's blue and vermilion differ for every common colour vision; shape tells them apart in grey as well.
 DONOR, ACCEPTOR = "#0072b2", "#d55e00"
 INK, SOFT, FAINT, BAND = "#1d2733", "#5b6773", "#d5dbe1", "#eef1f4"
+CHANGED = "#ffe08a"
 EXON, CODING = "#a3b1bf", "#6d8195"
 COLOURS = {SpliceClass.DONOR: DONOR, SpliceClass.ACCEPTOR: ACCEPTOR}
 MARKERS = {SpliceClass.DONOR: "o", SpliceClass.ACCEPTOR: "s"}
@@ -87,8 +88,8 @@ def write(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
     axes.text(x, y, text, **{"fontsize": SIZE, "color": INK, "ha": "center", "va": "center", **style})
 
 
-def draw_key(canvas: Canvas, top: float) -> None:
-    """Draw the key of marks."""
+def draw_key(canvas: Canvas, top: float, *, unseen: bool) -> None:
+    """Draw the key of marks; `unseen` says whether the locus has a part that the network did not see."""
     axes = canvas.axes(top, 14)
     axes.set_xlim(0, canvas.inner)
     axes.set_ylim(0, 14)
@@ -97,11 +98,13 @@ def draw_key(canvas: Canvas, top: float) -> None:
         axes.add_line(Line2D([x], [7], marker=MARKERS[site], markersize=5.5, color=COLOURS[site], linestyle="none"))
         write(axes, x + 8, 7, name, ha="left")
         x += 8 + text_width(name) + 20
-    axes.add_line(Line2D([x, x], [1, 13], color=INK, linewidth=1.2, linestyle=(0, (4, 2))))
+    axes.add_patch(Rectangle((x - 3, 1), 6, 12, facecolor=CHANGED, edgecolor="none"))
+    axes.add_line(Line2D([x, x], [1, 13], color=INK, linewidth=0.9, linestyle=(0, (3, 2))))
     write(axes, x + 8, 7, "variant", ha="left")
     x += 8 + text_width("variant") + 20
-    axes.add_patch(Rectangle((x - 4, 2.5), 14, 9, facecolor=BAND, edgecolor=FAINT, linewidth=0.6))
-    write(axes, x + 15, 7, "not seen by the network", ha="left")
+    if unseen:
+        axes.add_patch(Rectangle((x - 4, 2.5), 14, 9, facecolor=BAND, edgecolor=SOFT, linewidth=0.6))
+        write(axes, x + 15, 7, "not seen by the network", ha="left")
     write(axes, canvas.inner, 7, "5′ → 3′ of the transcript", ha="right", color=SOFT)
 
 
@@ -158,6 +161,12 @@ class LocusPanel:
         margin = max(0.75, (self.last - self.first) * 0.008)
         low, high = self.first - margin, self.last + margin
         return (high, low) if self.minus else (low, high)
+
+    @property
+    def unit(self) -> float:
+        """Data units in one point; negative on the minus strand."""
+        low, high = self.limits
+        return (high - low) / self.canvas.inner
 
     def draw(self, top: float, zoom: Sequence[Column]) -> None:
         """Draw the panel from `top` down; `zoom` is marked as the part shown below."""
@@ -221,7 +230,8 @@ class LocusPanel:
         _probability_axis(axes)
         if not self.stems:
             low, high = self.limits
-            write(axes, (low + high) / 2, 0.25, "no position reaches a probability of 0.01", color=SOFT)
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
+            write(axes, (low + high) / 2, 0.25, "no position reaches a probability of 0.01", color=SOFT, bbox=box, zorder=5)
 
     def _guides(self, axes: Axes) -> None:
         for change in self.changes:
@@ -232,7 +242,11 @@ class LocusPanel:
                 linestyle=(0, (1, 2)),
                 zorder=1.5,
             )
-        axes.axvline(self._variant_x(), color=INK, linewidth=1.2, linestyle=(0, (4, 2)), zorder=2.5, gid=None)
+        variant = self.gene.delta.variant
+        # Wide enough to be seen on both sides of a stem that stands on it.
+        half = max((variant.end - variant.position + 1) / 2, abs(self.unit) * 3)
+        axes.axvspan(self._variant_x() - half, self._variant_x() + half, color=CHANGED, linewidth=0, zorder=0.5)
+        axes.axvline(self._variant_x(), color=INK, linewidth=0.9, linestyle=(0, (3, 2)), zorder=2.5)
 
     def _model(self, axes: Axes) -> None:
         axes.set_ylim(0, self.MODEL)
@@ -268,8 +282,7 @@ class LocusPanel:
             x = low + k * step
             if x > high - 6 or any(a - 5 < x < b + 5 for a, b in exons):
                 continue
-            unit = (self.limits[1] - self.limits[0]) / self.canvas.inner
-            data = [self.limits[0] + (x + dx) * unit for dx in (-2.5, 0.5, -2.5)]
+            data = [self.limits[0] + (x + dx) * self.unit for dx in (-2.5, 0.5, -2.5)]
             axes.add_line(Line2D(data, [middle + 3, middle, middle - 3], color=EXON, linewidth=1))
 
     def _names(self, axes: Axes, y: float) -> None:
@@ -291,10 +304,9 @@ class LocusPanel:
             if any(centre - width / 2 < b + 5 and a < centre + width / 2 + 5 for a, b in taken):
                 continue
             taken.append((centre - width / 2, centre + width / 2))
-            unit = (self.limits[1] - self.limits[0]) / self.canvas.inner
             colour = SOFT if name.startswith("intron") else INK
             box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
-            write(axes, self.limits[0] + centre * unit, y, name, color=colour, bbox=box, zorder=4)
+            write(axes, self.limits[0] + centre * self.unit, y, name, color=colour, bbox=box, zorder=4)
 
     def _event(self, axes: Axes, event: SpliceEvent, y: float) -> None:
         assert event.interval is not None
@@ -302,7 +314,6 @@ class LocusPanel:
         if start >= end:
             return
         low, high = sorted((self.place(start + 0.5), self.place(end + 0.5)))
-        unit = (self.limits[1] - self.limits[0]) / self.canvas.inner
         axes.add_patch(
             Rectangle(
                 (start + 0.5, y - 4), end - start, 8, facecolor="white", edgecolor=INK, hatch="//////", linewidth=0.9, zorder=4
@@ -314,7 +325,7 @@ class LocusPanel:
         if centre - width / 2 < 4 - LEFT:
             centre = (low + high) / 2
         box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
-        write(axes, self.limits[0] + centre * unit, y, text, bbox=box, zorder=5)
+        write(axes, self.limits[0] + centre * self.unit, y, text, bbox=box, zorder=5)
 
     def _zoom_mark(self, axes: Axes, zoom: Sequence[Column]) -> None:
         low, high = sorted((self.x(*zoom[0].key), self.x(*zoom[-1].key)))
@@ -323,7 +334,10 @@ class LocusPanel:
     def _axis(self, axes: Axes) -> None:
         axes.spines["bottom"].set_visible(True)
         axes.spines["bottom"].set_color(SOFT)
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, steps=[1, 2, 5, 10]))
+        low, high = sorted(self.limits)
+        wished = MaxNLocator(nbins=6, integer=True, steps=[1, 2, 5, 10]).tick_values(low, high)
+        room = [t for t in wished if _has_room(self.place(t), f"{t:,.0f}", self.canvas)]
+        axes.xaxis.set_major_locator(FixedLocator(room))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.tick_params(axis="x", labelsize=SIZE, color=SOFT, labelcolor=INK, length=3)
         variant = self.gene.delta.variant
@@ -364,10 +378,16 @@ def _margin_text(axes: Axes, points: float, share: float, text: str) -> None:
     )  # fmt: skip
 
 
+def _has_room(x: float, text: str, canvas: Canvas) -> bool:
+    """Whether text centred `x` points from the panel's left stays on the figure."""
+    half = text_width(text) / 2
+    return x >= 0 and x - half > 2 - LEFT and x + half < canvas.inner + RIGHT - 2
+
+
 class BasesPanel:
     """The bases of REF and ALT around the change, with the probabilities of each."""
 
-    TRACK, LETTERS = 74.0, 34.0
+    TRACK, LETTERS = 84.0, 34.0
 
     def __init__(self, canvas: Canvas, gene: GeneInterpretation, columns: Sequence[Column], stems: Sequence[Stem]) -> None:
         self.canvas, self.gene, self.columns = canvas, gene, columns
@@ -381,11 +401,11 @@ class BasesPanel:
         header.set_xlim(0, 1)
         header.set_ylim(0, 1)
         write(header, 0, 0.6, "Base by base around the change", ha="left", weight="bold")
-        write(header, 1, 0.6, "the black bar above marks this part", ha="right", color=SOFT)
-        up = self.canvas.axes(top + 30, self.TRACK)
-        letters = self.canvas.axes(top + 30 + self.TRACK, self.LETTERS)
-        down = self.canvas.axes(top + 30 + self.TRACK + self.LETTERS, self.TRACK)
-        for axes, allele, low, high in ((up, "ref", 0.0, 1.0), (down, "alt", -1.0, 0.0)):
+        write(header, 1, 0.6, "shaded: exon; the black bar above marks this part", ha="right", color=SOFT)
+        up = self.canvas.axes(top + 20, self.TRACK)
+        letters = self.canvas.axes(top + 20 + self.TRACK, self.LETTERS)
+        down = self.canvas.axes(top + 20 + self.TRACK + self.LETTERS, self.TRACK)
+        for axes, allele, low, high in ((up, "ref", 0.0, 1.16), (down, "alt", -1.16, 0.0)):
             axes.set_ylim(low, high)
             axes.set_xlim(*self.limits)
             self._track(axes, allele)
@@ -425,16 +445,25 @@ class BasesPanel:
             changed = column.ref != column.alt
             if changed:
                 axes.add_patch(
-                    Rectangle((i - 0.46, 1.5), 0.92, self.LETTERS - 3, facecolor="#fff3bf", edgecolor=INK, linewidth=0.9)
+                    Rectangle((i - 0.46, 1.5), 0.92, self.LETTERS - 3, facecolor=CHANGED, edgecolor=INK, linewidth=0.9)
                 )
             for letter, y in ((column.ref, rows["ref"]), (column.alt, rows["alt"])):
                 weight = "bold" if changed else "normal"
                 write(axes, i, y, letter, weight=weight, color=INK if letter != "N" else SOFT)
 
     def _axis(self, axes: Axes) -> None:
-        ticks = [i for i, c in enumerate(self.columns) if c.insert_offset == 0 and c.position % 10 == 0]
+        axes.spines["bottom"].set_visible(True)
+        axes.spines["bottom"].set_color(SOFT)
+        step = self.canvas.inner / (self.limits[1] - self.limits[0])
+        ticks = [
+            i
+            for i, c in enumerate(self.columns)
+            if c.insert_offset == 0
+            and c.position % 10 == 0
+            and _has_room((i - self.limits[0]) * step, f"{c.position:,}", self.canvas)
+        ]
         axes.xaxis.set_major_locator(FixedLocator(ticks))
         axes.xaxis.set_major_formatter(
             FuncFormatter(lambda value, _: f"{self.columns[round(value)].position:,}" if value in ticks else "")
         )
-        axes.tick_params(axis="x", labelsize=SIZE, color=SOFT, labelcolor=INK, length=3, pad=14)
+        axes.tick_params(axis="x", labelsize=SIZE, color=SOFT, labelcolor=INK, length=3)

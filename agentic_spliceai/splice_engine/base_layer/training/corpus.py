@@ -88,6 +88,8 @@ class Corpus:
         Bases in the sense of transcription: A, C, G, T as 0 to 3, N as 4; flanks included.
     labels : uint8 [T]
         `SpliceClass` of each position, or `IGNORE`; the flanks are ignored.
+    representative : bool [T]
+        Whether a gene's representative transcript has a splice site there.
     flank
         Bases beyond the locus on each side, nt.
     about
@@ -96,6 +98,7 @@ class Corpus:
 
     codes: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.uint8]
+    representative: npt.NDArray[np.bool_]
     loci: tuple[Locus, ...]
     flank: int
     about: dict[str, object]
@@ -108,14 +111,16 @@ class Corpus:
         """Return the SHA-256 over sequence, labels and loci."""
         value = hashlib.sha256(self.codes.tobytes())
         value.update(self.labels.tobytes())
+        value.update(self.representative.tobytes())
         value.update(json.dumps([asdict(locus) for locus in self.loci], sort_keys=True).encode())
         return value.hexdigest()
 
     def save(self, folder: Path) -> None:
-        """Write `codes.npy`, `labels.npy` and `corpus.json`."""
+        """Write `codes.npy`, `labels.npy`, `representative.npy` and `corpus.json`."""
         folder.mkdir(parents=True, exist_ok=True)
         np.save(folder / "codes.npy", self.codes)
         np.save(folder / "labels.npy", self.labels)
+        np.save(folder / "representative.npy", self.representative)
         text = {"format": FORMAT, "flank": self.flank, "sha256": self.digest(), "about": self.about}
         document = {**text, "loci": [asdict(locus) for locus in self.loci]}
         (folder / "corpus.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
@@ -131,7 +136,7 @@ class Corpus:
         """
         try:
             document = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
-            codes, labels = np.load(folder / "codes.npy"), np.load(folder / "labels.npy")
+            codes, labels, chosen = (np.load(folder / f"{name}.npy") for name in ("codes", "labels", "representative"))
         except (OSError, ValueError) as error:
             raise ResourceError(
                 f"no training corpus in {folder}: {error}.", "Run the `prepare` command first."
@@ -140,7 +145,7 @@ class Corpus:
             Locus(**{**entry, "genes": tuple(GeneSpan(**gene) for gene in entry["genes"])})
             for entry in document["loci"]
         )
-        corpus = cls(codes, labels, loci, document["flank"], {**document["about"], "corpus_sha256": document["sha256"]})
+        corpus = cls(codes, labels, chosen, loci, document["flank"], document["about"])
         if document["format"] != FORMAT or corpus.digest() != document["sha256"]:
             raise ResourceError(
                 f"the training corpus in {folder} is damaged or of another format.", "Run `prepare` again."
@@ -180,7 +185,9 @@ def unite(genes: Iterable[Gene]) -> list[list[Gene]]:
     return groups
 
 
-def label(genes: Sequence[Gene], codes: npt.NDArray[np.uint8], flank: int) -> npt.NDArray[np.uint8]:
+def label(
+    genes: Sequence[Gene], codes: npt.NDArray[np.uint8], flank: int
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
     """Label one locus.
 
     Parameters
@@ -194,25 +201,27 @@ def label(genes: Sequence[Gene], codes: npt.NDArray[np.uint8], flank: int) -> np
 
     Returns
     -------
-    uint8, same length
+    labels : uint8, same length
         `SpliceClass` or `IGNORE`.
+    representative : bool, same length
+        Whether the site belongs to a gene's representative transcript.
     """
     start, end = min(g.start for g in genes), max(g.end for g in genes)
     plus = genes[0].strand is Strand.PLUS
-    kinds = np.zeros((2, end - start), dtype=bool)
+    kinds = np.zeros((2, len(codes)), dtype=bool)
+    representative = np.zeros(len(codes), dtype=bool)
     for gene in genes:
         for transcript in gene.transcripts:
             for site in transcript.splice_sites:
-                index = site.position - 1 - start if plus else end - site.position
+                index = flank + (site.position - 1 - start if plus else end - site.position)
                 kinds[SpliceClass.DONOR if site.type is SiteType.DONOR else SpliceClass.ACCEPTOR, index] = True
-    inner = np.full(end - start, SpliceClass.NEITHER, dtype=np.uint8)
-    inner[kinds[0]] = SpliceClass.DONOR
-    inner[kinds[1]] = SpliceClass.ACCEPTOR
-    inner[kinds.all(axis=0)] = IGNORE
+                representative[index] |= transcript.id == gene.representative_id
     labels = np.full(len(codes), IGNORE, dtype=np.uint8)
-    labels[flank : flank + len(inner)] = inner
-    labels[codes == UNKNOWN] = IGNORE
-    return labels
+    labels[flank : flank + end - start] = SpliceClass.NEITHER
+    labels[kinds[0]] = SpliceClass.DONOR
+    labels[kinds[1]] = SpliceClass.ACCEPTOR
+    labels[kinds.all(axis=0) | (codes == UNKNOWN)] = IGNORE
+    return labels, representative & (labels != IGNORE)
 
 
 def build_corpus(
@@ -238,6 +247,7 @@ def build_corpus(
     loci: list[Locus] = []
     codes: list[npt.NDArray[np.uint8]] = []
     labels: list[npt.NDArray[np.uint8]] = []
+    chosen: list[npt.NDArray[np.bool_]] = []
     total = 0
     for group in unite(genes):
         contig, strand = group[0].contig, group[0].strand
@@ -248,12 +258,14 @@ def build_corpus(
         bases = encode(fetch(contig, start - flank, end + flank))
         if strand is Strand.MINUS:
             bases = reverse_complement(bases)
-        marks = label(group, bases, flank)
+        marks, representative = label(group, bases, flank)
         if (marks == IGNORE).all():
             continue
         spans = tuple(GeneSpan(g.id, g.name, g.biotype, g.start, g.end) for g in group)
         loci.append(Locus(contig, str(strand), start, end, part, total + flank, spans))
         codes.append(bases)
         labels.append(marks)
+        chosen.append(representative)
         total += len(bases)
-    return Corpus(np.concatenate(codes), np.concatenate(labels), tuple(loci), flank, dict(about or {}))
+    arrays = np.concatenate(codes), np.concatenate(labels), np.concatenate(chosen)
+    return Corpus(*arrays, loci=tuple(loci), flank=flank, about=dict(about or {}))

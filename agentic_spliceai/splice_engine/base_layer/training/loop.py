@@ -99,6 +99,7 @@ def build_network(settings: TrainSettings) -> SpliceNetwork:
     for module in network.modules():
         if isinstance(module, nn.BatchNorm1d):
             module.momentum = settings.bn_momentum
+    assert network.final.bias is not None
     with torch.no_grad():
         # Start from the classes' rarity, so that the first steps are not spent on learning it.
         network.final.bias.copy_(torch.log(torch.tensor([SITE_PRIOR, SITE_PRIOR, 1 - 2 * SITE_PRIOR])))
@@ -164,10 +165,8 @@ class Trainer:
             self.state.minutes = already + (now - started) / 60
             self._maybe_decay()
             if self.state.step % 100 == 0:
-                rate = 100 * self.settings.batch * self.settings.width
                 log.info("step %d, epoch %d, loss per site %.4f, %.1f min", self.state.step, self.state.epoch,
                          float(np.mean(recent[-100:])), self.state.minutes)  # fmt: skip
-                log.debug("%d positions since the last line", rate)
             if now - last_eval > 60 * self.limits.evaluate_minutes:
                 self._evaluate(float(np.mean(recent[-500:])))
                 last_eval = time.monotonic()
@@ -331,11 +330,11 @@ def validate(network: SpliceNetwork, corpus: Corpus, loci: tuple[Locus, ...]) ->
         known = corpus.labels[begin:end] != IGNORE
         scores.append(score_span([network], corpus, begin, end, autocast=True)[0][known])
         labels.append(corpus.labels[begin:end][known])
-    p, truth = np.concatenate(scores), np.concatenate(labels)
     found = {}
     for index, name in enumerate(("donor", "acceptor")):
-        ranking = Ranking.of(p[:, index], truth == index, np.zeros(len(truth), dtype=np.int64))
-        found[f"{name}_topk"], found[f"{name}_pr_auc"] = ranking.measures(np.ones(1, dtype=np.int64))
+        ranking = Ranking.of([p[:, index] for p in scores], [truth == index for truth in labels])
+        found[f"{name}_topk"], found[f"{name}_pr_auc"] = ranking.measures()
+    p, truth = np.concatenate(scores), np.concatenate(labels)
     right = np.take_along_axis(p, truth[:, None].astype(np.int64), axis=1)[:, 0].astype(np.float64)
     found["loss_per_site"] = float(-np.log(np.maximum(right, 1e-12)).sum() / max(1, int((truth < 2).sum())))
     return found

@@ -5,6 +5,7 @@ Every position is a case. Genes are the unit that is drawn again, because positi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,6 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Scores = npt.NDArray[np.float32]
 Marks = npt.NDArray[np.bool_]
-Weights = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -27,75 +27,71 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False)
 class Ranking:
-    """Positions of one class from the highest score to the lowest, cut below the last that can matter.
+    """What the ranking of all positions says about its sites, gene by gene.
+
+    A *level* is a score that at least one true site has; only the counts there decide both measures.
 
     Attributes
     ----------
-    truth : bool [P]
-        Whether the position is a site.
-    gene : int64 [P]
-        Which gene it belongs to.
-    last_of_tie : bool [P]
-        Whether the next position has a lower score.
+    hits, above, through : float64 [levels, genes]
+        Sites at or above the level, positions above it, and positions at or above it. Levels fall.
     """
 
-    truth: Marks
-    gene: Weights
-    last_of_tie: Marks
+    hits: Floats
+    above: Floats
+    through: Floats
 
     @classmethod
-    def of(cls, scores: Scores, truth: Marks, gene: Weights) -> Ranking:
-        """Rank positions; those below the lowest-scored site change neither measure and are dropped."""
-        keep = scores >= scores[truth].min() if truth.any() else np.zeros(len(scores), dtype=bool)
-        scores, truth, gene = scores[keep], truth[keep], gene[keep]
-        order = np.argsort(-scores, kind="stable")
-        scores = scores[order]
-        last = np.append(scores[1:] < scores[:-1], True) if len(scores) else np.zeros(0, dtype=bool)
-        return cls(truth[order], gene[order], last)
+    def of(cls, scores: Sequence[Scores], truth: Sequence[Marks]) -> Ranking:
+        """Count.
 
-    def measures(self, times: Weights) -> tuple[float, float]:
-        """Return top-k accuracy and average precision where gene `g` is counted `times[g]` times.
+        Parameters
+        ----------
+        scores, truth : one array a gene
+            Score of each position and whether it is a site.
+        """
+        sites = [s[t] for s, t in zip(scores, truth, strict=True)]
+        levels = np.unique(np.concatenate(sites))[::-1]
+        shape = (len(levels), len(scores))
+        hits, above, through = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        for g, (every, true) in enumerate(zip(scores, sites, strict=True)):
+            rising = np.sort(every)
+            above[:, g] = len(rising) - np.searchsorted(rising, levels, side="right")
+            through[:, g] = len(rising) - np.searchsorted(rising, levels, side="left")
+            hits[:, g] = len(true) - np.searchsorted(np.sort(true), levels, side="left")
+        return cls(hits, above, through)
+
+    def measures(self, times: Floats | None = None) -> tuple[float, float]:
+        """Return top-k accuracy and average precision where gene `g` is counted `times[g]` times (once by default).
 
         Top-k accuracy: the share of true sites among the k highest scores, k the number of true sites (Jaganathan et
-        al., Cell 2019). Average precision: sum over sites of precision at their rank / number of sites, positions of
-        equal score taken together, which is scikit-learn's definition. Ties at the k-th place count in proportion.
+        al., Cell 2019); positions tied at the k-th place count in proportion. Average precision: the mean over sites
+        of the precision at their score, which is scikit-learn's definition.
         """
-        weight = times[self.gene]
-        hits = np.cumsum(weight * self.truth)[self.last_of_tie].astype(np.float64)
-        seen = np.cumsum(weight)[self.last_of_tie].astype(np.float64)
+        weight = np.ones(self.hits.shape[1]) if times is None else times
+        hits, above, through = self.hits @ weight, self.above @ weight, self.through @ weight
         if not len(hits) or hits[-1] == 0:
             return float("nan"), float("nan")
         k = hits[-1]
-        topk = float(np.interp(k, np.concatenate([[0.0], seen]), np.concatenate([[0.0], hits]))) / k
         gained = np.diff(hits, prepend=0.0)
-        precision = np.divide(hits, seen, out=np.zeros_like(hits), where=seen > 0)
-        return topk, float((gained * precision).sum() / k)
+        size = through - above
+        share = np.clip(np.divide(k - above, size, out=np.zeros_like(size), where=size > 0), 0.0, 1.0)
+        precision = np.divide(hits, through, out=np.zeros_like(hits), where=through > 0)
+        return float((gained * share).sum() / k), float((gained * precision).sum() / k)
 
-
-def ranked_measures(
-    scores: Scores, truth: Marks, gene: Weights, genes: int, *, draws: int, seed: int
-) -> tuple[Estimate, Estimate]:
-    """Return top-k accuracy and average precision with 95 % percentile intervals over genes.
-
-    Parameters
-    ----------
-    scores, truth, gene : [P]
-        Score, whether it is a site, and gene index of each position.
-    genes
-        Number of genes.
-    draws
-        Bootstrap samples.
-    """
-    ranking = Ranking.of(scores, truth, gene)
-    whole = ranking.measures(np.ones(genes, dtype=np.int64))
-    rng = np.random.default_rng(seed)
-    sampled = [
-        ranking.measures(np.bincount(rng.integers(genes, size=genes), minlength=genes).astype(np.int64))
-        for _ in range(draws)
-    ]
-    low, high = np.nanpercentile(np.array(sampled), [2.5, 97.5], axis=0) if draws else (whole, whole)
-    topk, area = (Estimate(v, float(a), float(b)) for v, a, b in zip(whole, low, high, strict=True))
-    return topk, area
+    def estimates(self, *, draws: int, seed: int) -> tuple[Estimate, Estimate]:
+        """Return top-k accuracy and average precision with 95 % percentile intervals, genes drawn with replacement."""
+        genes = self.hits.shape[1]
+        rng = np.random.default_rng(seed)
+        sampled = [
+            self.measures(np.bincount(rng.integers(genes, size=genes), minlength=genes).astype(np.float64))
+            for _ in range(draws)
+        ]
+        low, high = np.nanpercentile(np.array(sampled), [2.5, 97.5], axis=0)
+        topk, area = (
+            Estimate(value, float(a), float(b)) for value, a, b in zip(self.measures(), low, high, strict=True)
+        )
+        return topk, area
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,356 @@
+"""From sites lost and gained to what happens to the transcript.
+
+Rules
+-----
+1. A lost site with a usable new site of its type that gains at least half as much as was lost: the site shifts.
+2. Lost sites that are not so replaced are read in pairs first, those that lost most together first: the two ends of one
+   exon mean that it is skipped, the two ends of one intron that it is retained.
+3. A single lost site of an internal exon means that the exon is skipped, with retention of the intron beside it as the
+   alternative. The order is reversed where that intron is short (at most 200 nt) and shorter than the exon: there the
+   intron, not the exon, is what the spliceosome recognises as a unit (Fox-Walsh et al., PNAS 2005: up to 200-250 nt). The
+   first exon's donor and the last exon's acceptor leave retention only.
+4. A gain without a loss competes with the annotated site of its type if the exon would not grow by more than 500 nt.
+5. An acceptor and a donor inside one intron, 20 to 500 nt apart, at least one of them new, make a pseudoexon. It comes
+   before the shift that one of the two could also mean if its weaker half has at least half of the stronger one's gain.
+
+Scores: a shift rests on its gain, a skipped exon or retained intron on the larger of its losses (a second loss can only
+add to the first), a pseudoexon on the smaller of its two sites.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from agentic_spliceai.splice_engine.base_layer.results import SiteChange, Thresholds
+from agentic_spliceai.splice_engine.consequence.allele import Edit, Span
+from agentic_spliceai.splice_engine.consequence.sites import PAIR_FLOOR, FreeSite, OwnSite, SiteTable
+from agentic_spliceai.splice_engine.consequence.types import EventType, Strength
+from agentic_spliceai.splice_engine.genome.types import SiteType
+
+SHORT_INTRON = 200
+"""nt up to which an intron shorter than the exon beside it is rather retained than the exon skipped."""
+
+PSEUDOEXON_LENGTHS = (20, 500)
+"""nt; published pseudoexons lie within (SAI-10k-calc, Canson et al., Bioinformatics 2023, looks at 25 to 500)."""
+
+MAX_EXTENSION = 500
+"""nt by which a new intronic site may lengthen an exon; few internal human exons are longer."""
+
+REPLACED = 0.5
+"""Share of a loss from which a gain of the same type is taken to replace the lost site."""
+
+_RANK = {Strength.STRONG: 2, Strength.MODERATE: 1, Strength.WEAK: 0}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An event before its words and its protein.
+
+    Attributes
+    ----------
+    exons
+        The altered exons on the alternate allele, sense coordinates; None where they are not known.
+    span
+        What is skipped, retained, included, gained or lost, on the reference, sense coordinates.
+    exon, intron
+        0-based.
+    own, cryptic
+        The annotated and the new site of a shift, or the lone new site of an unpaired gain.
+    competes
+        The new site gains without the annotated one losing.
+    """
+
+    type: EventType
+    score: float
+    strength: Strength
+    support: tuple[SiteChange, ...]
+    exons: tuple[Span, ...] | None
+    span: Span | None = None
+    exon: int | None = None
+    intron: int | None = None
+    own: OwnSite | None = None
+    cryptic: FreeSite | None = None
+    pair: tuple[FreeSite, FreeSite] | None = None
+    length_change: int = 0
+    competes: bool = False
+    alternative: bool = False
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What makes it the same event as another."""
+        return (self.type, self.exon, self.intron, self.cryptic, self.pair)
+
+
+class EventFinder:
+    """Reads a site table as events.
+
+    Parameters
+    ----------
+    table
+        Sites lost and gained.
+    exons
+        Exons of the reference in the order of transcription, sense coordinates.
+    edit
+        The variant.
+    thresholds
+        Of the predictor that made the scores.
+
+    Attributes
+    ----------
+    unused : list of SiteChange
+        Gains from the weak threshold on that no event explains.
+    """
+
+    def __init__(self, table: SiteTable, exons: tuple[Span, ...], edit: Edit, thresholds: Thresholds) -> None:
+        self._table, self._ref, self._edit, self._thresholds = table, exons, edit, thresholds
+        self._alt = tuple(self._mapped(index) for index in range(len(exons)))
+        self.unused: list[SiteChange] = []
+
+    def _mapped(self, index: int) -> Span:
+        start, end = self._ref[index]
+        acceptor = self._table.own.get((SiteType.ACCEPTOR, index))
+        donor = self._table.own.get((SiteType.DONOR, index))
+        return (
+            self._edit.start_image(start) if acceptor is None else acceptor.alt_boundary,
+            self._edit.end_image(end) if donor is None else donor.alt_boundary,
+        )
+
+    def strength(self, score: float) -> Strength:
+        """Return the word for a score, by the predictor's own thresholds."""
+        if score >= self._thresholds.strong:
+            return Strength.STRONG
+        return Strength.MODERATE if score >= self._thresholds.moderate else Strength.WEAK
+
+    def find(self) -> tuple[Draft, ...]:
+        """Return every event, likeliest first; an alternative follows the event whose scores it shares."""
+        weak = self._thresholds.weak
+        lost = [site for site in self._table.own.values() if site.loss >= weak]
+        near = {(site.type, site.exon): self._usable(site) for site in lost}
+        replaced = [
+            site for site in lost if (new := near[site.type, site.exon]) and new[0].gain >= REPLACED * site.loss
+        ]
+        clusters = [self._replaced(site, near[site.type, site.exon]) for site in replaced]
+        for readings, sites in self._unreplaced([site for site in lost if site not in replaced]):
+            shifts = [self._shift(site, new) for site in sites for new in near[site.type, site.exon]]
+            clusters.append([*readings, *shifts])
+        explained = {new for found in near.values() for new in found}
+        clusters += self._gained(explained, {near[site.type, site.exon][0] for site in replaced})
+        clusters.sort(key=lambda cluster: (_RANK[cluster[0].strength], cluster[0].score), reverse=True)
+        events: dict[tuple[object, ...], Draft] = {}
+        for cluster in clusters:
+            for place, draft in enumerate(cluster):
+                events.setdefault(draft.key, replace(draft, alternative=place > 0))
+        return tuple(events.values())
+
+    # -- lost sites --------------------------------------------------------------------------------------------------
+
+    def _usable(self, site: OwnSite) -> list[FreeSite]:
+        """Return the new sites that the site's exon could use instead, best first."""
+        found = [
+            new
+            for new in self._table.free
+            if new.gain >= self._thresholds.weak and self._host(new) == site and self._growth(site, new) <= MAX_EXTENSION
+        ]
+        return sorted(found, key=lambda new: -new.gain)
+
+    def _host(self, new: FreeSite) -> OwnSite | None:
+        """Return the annotated site whose place a new one would take; None before the first or after the last."""
+        for index in range(len(self._alt) - 1):
+            start, end = self._alt[index]
+            next_start, next_end = self._alt[index + 1]
+            if new.type is SiteType.DONOR and start < new.boundary < next_start:
+                return self._table.own[SiteType.DONOR, index]
+            if new.type is SiteType.ACCEPTOR and end < new.boundary < next_end:
+                return self._table.own[SiteType.ACCEPTOR, index + 1]
+        return None
+
+    @staticmethod
+    def _growth(site: OwnSite, new: FreeSite) -> int:
+        """Return by how much the exon grows if the new site replaces the annotated one, nt."""
+        ahead = new.boundary - site.alt_boundary
+        return ahead if site.type is SiteType.DONOR else -ahead
+
+    def _replaced(self, site: OwnSite, new: list[FreeSite]) -> list[Draft]:
+        cluster = [self._shift(site, found) for found in new]
+        if site.loss - new[0].gain >= self._thresholds.weak:
+            cluster += self._single(site)
+        return cluster
+
+    def _unreplaced(self, lost: list[OwnSite]) -> Iterable[tuple[list[Draft], list[OwnSite]]]:
+        """Read lost sites in pairs, then one by one; give the readings and the sites that they rest on."""
+        pairs = [
+            (min(a.loss, b.loss), a, b)
+            for a in lost
+            for b in lost
+            if a.boundary < b.boundary and a.type is not b.type and b.exon - a.exon == (a.type is SiteType.DONOR)
+        ]
+        left = list(lost)
+        for _, a, b in sorted(pairs, key=lambda pair: (-pair[0], pair[1].boundary)):
+            if a not in left or b not in left:
+                continue
+            left.remove(a)
+            left.remove(b)
+            if a.type is SiteType.ACCEPTOR:
+                yield [self._skip(a.exon, (a, b))], [a, b]
+            else:
+                skips = [self._skip(site.exon, (site,)) for site in (a, b) if self._is_internal(site.exon)]
+                yield [self._retain(a.exon, (a, b)), *skips], [a, b]
+        for site in left:
+            yield self._single(site), [site]
+
+    def _is_internal(self, exon: int) -> bool:
+        return 0 < exon < len(self._ref) - 1
+
+    def _single(self, site: OwnSite) -> list[Draft]:
+        intron = site.exon if site.type is SiteType.DONOR else site.exon - 1
+        retained = self._retain(intron, (site,))
+        if not self._is_internal(site.exon):
+            return [retained]
+        skipped = self._skip(site.exon, (site,))
+        intron_length = self._ref[intron + 1][0] - self._ref[intron][1]
+        exon_length = self._ref[site.exon][1] - self._ref[site.exon][0]
+        short = intron_length <= SHORT_INTRON and intron_length < exon_length
+        return [retained, skipped] if short else [skipped, retained]
+
+    def _skip(self, exon: int, sites: tuple[OwnSite, ...]) -> Draft:
+        start, end = self._ref[exon]
+        score = max(site.loss for site in sites)
+        return Draft(
+            type=EventType.EXON_SKIPPING,
+            score=score,
+            strength=self.strength(score),
+            support=_losses(sites),
+            exons=self._alt[:exon] + self._alt[exon + 1 :],
+            span=(start, end),
+            exon=exon,
+            length_change=start - end,
+        )
+
+    def _retain(self, intron: int, sites: tuple[OwnSite, ...]) -> Draft:
+        before, after = self._alt[intron], self._alt[intron + 1]
+        score = max(site.loss for site in sites)
+        return Draft(
+            type=EventType.INTRON_RETENTION,
+            score=score,
+            strength=self.strength(score),
+            support=_losses(sites),
+            exons=(*self._alt[:intron], (before[0], after[1]), *self._alt[intron + 2 :]),
+            span=(self._ref[intron][1], self._ref[intron + 1][0]),
+            intron=intron,
+            length_change=after[0] - before[1],
+        )
+
+    def _shift(self, site: OwnSite, new: FreeSite) -> Draft:
+        donor = site.type is SiteType.DONOR
+        start, end = self._alt[site.exon]
+        exon = (start, new.boundary) if donor else (new.boundary, end)
+        place = self._edit.nearest_preimage(new.boundary)
+        competes = site.loss < self._thresholds.weak
+        strength = self.strength(new.gain)
+        return Draft(
+            type=EventType.DONOR_SHIFT if donor else EventType.ACCEPTOR_SHIFT,
+            score=new.gain,
+            strength=Strength.MODERATE if competes and strength is Strength.STRONG else strength,
+            support=(new.change, *_losses((site,))),
+            exons=(*self._alt[: site.exon], exon, *self._alt[site.exon + 1 :]),
+            span=(min(place, site.boundary), max(place, site.boundary)),
+            exon=site.exon,
+            own=site,
+            cryptic=new,
+            length_change=self._growth(site, new),
+            competes=competes,
+        )
+
+    # -- gains without a loss ----------------------------------------------------------------------------------------
+
+    def _gained(self, explained: set[FreeSite], replacing: set[FreeSite]) -> list[list[Draft]]:
+        weak = self._thresholds.weak
+        clusters: list[list[Draft]] = []
+        used: set[FreeSite] = set()
+        subtle = False
+        for pair in self._pairs():
+            below = max(site.gain for site in pair.pair or ()) < weak
+            if used.intersection(pair.pair or ()) or (below and subtle):
+                continue
+            if replacing.intersection(pair.pair or ()) and pair.score < weak:
+                continue
+            subtle = subtle or below
+            used.update(pair.pair or ())
+            shifts = [
+                self._shift(host, site)
+                for site in sorted(pair.pair or (), key=lambda site: -site.gain)
+                if site.gain >= weak and site not in explained and (host := self._near(site)) is not None
+            ]
+            first = bool(shifts) and pair.score < REPLACED * shifts[0].score
+            clusters.append([shifts[0], pair, *shifts[1:]] if first else [pair, *shifts])
+        for site in self._table.free:
+            if site.gain < weak or site in explained or site in used:
+                continue
+            host = self._near(site)
+            if host is not None:
+                clusters.append([self._shift(host, site)])
+            elif (intron := self._intron_of(site)) is not None:
+                clusters.append([self._unpaired(site, intron)])
+            else:
+                self.unused.append(site.change)
+        return clusters
+
+    def _near(self, site: FreeSite) -> OwnSite | None:
+        """Return the annotated site that a new one competes with, if it is near enough."""
+        host = self._host(site)
+        return host if host is not None and self._growth(host, site) <= MAX_EXTENSION else None
+
+    def _intron_of(self, site: FreeSite) -> int | None:
+        spans = zip(self._alt, self._alt[1:], strict=False)
+        return next((i for i, (a, b) in enumerate(spans) if a[1] < site.boundary < b[0]), None)
+
+    def _pairs(self) -> list[Draft]:
+        """Return every pseudoexon that two sites of one intron could make, best first."""
+        low, high = PSEUDOEXON_LENGTHS
+        by_intron: dict[int, list[FreeSite]] = {}
+        for site in self._table.free:
+            if (intron := self._intron_of(site)) is not None:
+                by_intron.setdefault(intron, []).append(site)
+        pairs = [
+            self._pseudoexon(intron, acceptor, donor)
+            for intron, sites in by_intron.items()
+            for acceptor in sites
+            if acceptor.type is SiteType.ACCEPTOR
+            for donor in sites
+            if donor.type is SiteType.DONOR
+            and low <= donor.boundary - acceptor.boundary <= high
+            and max(acceptor.gain, donor.gain) >= PAIR_FLOOR
+        ]
+        return sorted(pairs, key=lambda draft: (-draft.score, -sum(change.score for change in draft.support)))
+
+    def _pseudoexon(self, intron: int, acceptor: FreeSite, donor: FreeSite) -> Draft:
+        score = min(acceptor.value, donor.value)
+        exon = (acceptor.boundary, donor.boundary)
+        return Draft(
+            type=EventType.PSEUDOEXON,
+            score=score,
+            strength=self.strength(score),
+            support=(acceptor.change, donor.change),
+            exons=(*self._alt[: intron + 1], exon, *self._alt[intron + 1 :]),
+            span=(self._edit.nearest_preimage(exon[0]), self._edit.nearest_preimage(exon[1])),
+            intron=intron,
+            pair=(acceptor, donor),
+            length_change=exon[1] - exon[0],
+        )
+
+    def _unpaired(self, site: FreeSite, intron: int) -> Draft:
+        strength = self.strength(site.gain)
+        return Draft(
+            type=EventType.PSEUDOEXON,
+            score=site.gain,
+            strength=Strength.MODERATE if strength is Strength.STRONG else strength,
+            support=(site.change,),
+            exons=None,
+            intron=intron,
+            cryptic=site,
+        )
+
+
+def _losses(sites: tuple[OwnSite, ...]) -> tuple[SiteChange, ...]:
+    return tuple(site.change for site in sites if site.change is not None)

@@ -1,0 +1,141 @@
+"""Variants from a VCF file, read as text: each ALT allele one item, none lost."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentic_spliceai.splice_engine.errors import (
+    InvalidVariantError,
+    ResourceError,
+    SpliceEngineError,
+    UnsupportedAlleleError,
+)
+from agentic_spliceai.splice_engine.genome.types import GenomeBuild
+from agentic_spliceai.splice_engine.genome.variant_parsing import RawVariant, raw_from_alleles, shortened
+
+
+@dataclass(frozen=True, slots=True)
+class VcfAllele:
+    """One ALT allele of one record: what it says, or why it cannot be read.
+
+    Attributes
+    ----------
+    record
+        1-based number of the data line.
+    line_number
+        1-based number of the line in the file.
+    allele_index
+        Which ALT of the record, 1-based; 0 for a line that could not be split into alleles.
+    text
+        `chr1-11648826-G-C`, or the line itself where it is malformed.
+    id
+        The ID column, `.` if there is none.
+    line
+        The whole line, for writing it out again.
+    raw
+        The allele, not yet compared with a genome; None if there is an error.
+    error
+        Why there is none; None if there is.
+    """
+
+    record: int
+    line_number: int
+    allele_index: int
+    text: str
+    id: str
+    line: str
+    raw: RawVariant | None = None
+    error: SpliceEngineError | None = None
+
+
+def iter_vcf(path: Path | str, build: GenomeBuild | None = None) -> Iterator[VcfAllele]:
+    """Yield every ALT allele of a VCF, plain or gzipped, in the file's order.
+
+    Parameters
+    ----------
+    path
+        The file.
+    build
+        Genome build of its positions.
+
+    Raises
+    ------
+    ResourceError
+        If the file cannot be read, is damaged, or is a BCF. A bad line is no exception but an item with its `error`.
+    """
+    record = 0
+    for number, line in _lines(Path(path)):
+        if not line.strip() or line.startswith("#"):
+            continue
+        record += 1
+        yield from _alleles(record, number, line, build)
+
+
+def read_vcf_header(path: Path | str) -> list[str]:
+    """Return the lines before the first record, `#CHROM` line included, without their line ends; raises as `iter_vcf`."""
+    header: list[str] = []
+    for _, line in _lines(Path(path)):
+        if not line.startswith("#"):
+            break
+        header.append(line)
+    return header
+
+
+def _alleles(record: int, number: int, line: str, build: GenomeBuild | None) -> Iterator[VcfAllele]:
+    fields = line.split("\t")
+    why = ""
+    if len(fields) < 5:
+        why = f"it has {len(fields)} tab-separated columns, and a record has at least 5"
+    elif not (fields[1].isascii() and fields[1].isdigit() and len(fields[1]) <= 12):
+        why = f"POS {shortened(fields[1])} is no number"
+    elif not fields[0].strip():
+        why = "CHROM is empty"
+    if why:
+        error = InvalidVariantError(f"line {number} of the VCF is malformed: {why}.", "Correct the line.")
+        yield VcfAllele(record, number, 0, line, ".", line, error=error)
+        return
+    contig, position, identifier, ref = fields[0], int(fields[1]), fields[2], fields[3]
+    for index, alt in enumerate(fields[4].split(","), 1):
+        text = f"{contig}-{position}-{ref}-{alt}"
+        try:
+            if not ref or not alt:
+                raise InvalidVariantError(f"line {number} of the VCF has an empty allele.", "Correct the line.")
+            if alt == ".":
+                raise UnsupportedAlleleError(
+                    f"{shortened(text)} has no alternate allele.", "Nothing to score: leave the record as it is."
+                )
+            raw = raw_from_alleles(text, contig, position, ref, alt, build)
+        except SpliceEngineError as error:
+            yield VcfAllele(record, number, index, text, identifier, line, error=error)
+        else:
+            yield VcfAllele(record, number, index, text, identifier, line, raw=raw)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    number = 0
+    try:
+        with path.open("rb") as probe:
+            head = probe.read(5)
+        if head[:2] == b"\x1f\x8b":
+            with gzip.open(path) as probe_zipped:
+                head = probe_zipped.read(5)
+            handle = gzip.open(path, "rt", encoding="utf-8", errors="surrogateescape")
+        else:
+            handle = path.open(encoding="utf-8", errors="surrogateescape")
+        with handle:
+            if head == b"BCF\x02\x02" or head[:3] == b"BCF":
+                raise ResourceError(f"{path.name} is a BCF.", f"Turn it into a VCF: `bcftools view {path.name} > in.vcf`.")
+            for number, line in enumerate(handle, 1):
+                yield number, line.rstrip("\r\n")
+    except (EOFError, zlib.error, gzip.BadGzipFile) as problem:
+        raise ResourceError(
+            f"the VCF {path.name} is damaged after line {number} ({problem}).", "Fetch or write the file again."
+        ) from problem
+    except OSError as problem:
+        raise ResourceError(
+            f"the VCF {path} cannot be read ({problem.strerror}).", "Check the path and its permissions."
+        ) from problem
