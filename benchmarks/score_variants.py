@@ -82,7 +82,9 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=20)
     parser.add_argument("--distance", type=int, default=50)
     parser.add_argument("--base-model", default="openspliceai")
-    parser.add_argument("--peers", type=Path, help="folder with the executables openspliceai and spliceai (default: PATH)")
+    parser.add_argument(
+        "--peers", type=Path, help="folder with the executables openspliceai and spliceai (default: PATH)"
+    )
     arguments = parser.parse_args()
     if arguments.mirror is None:
         raise SystemExit("Set AGENTIC_SPLICEAI_MIRROR or give --mirror: this benchmark runs on real data.")

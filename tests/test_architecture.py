@@ -11,7 +11,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FOREIGN = ("langchain", "langchain_core", "langgraph", "langsmith", "sqlmodel", "sqlalchemy", "jinja2", "matplotlib", "rich", "httpx")
+FOREIGN = (
+    "langchain",
+    "langchain_core",
+    "langgraph",
+    "langsmith",
+    "sqlmodel",
+    "sqlalchemy",
+    "jinja2",
+    "matplotlib",
+    "rich",
+    "httpx",
+)
 
 
 def run(*command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

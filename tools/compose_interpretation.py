@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from agentic_spliceai.tools.context import ToolContext
-from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolArgumentError, ToolModel, ToolSpec
-from agentic_spliceai.tools.types import GeneConsequence, GeneDeltaPrediction, GeneScore, GeneTriage, GenomeArgs
 from pydantic import Field
 
 from agentic_spliceai import __version__
@@ -16,6 +13,9 @@ from agentic_spliceai.splice_engine.consequence.types import EventType, Strength
 from agentic_spliceai.splice_engine.errors import UnknownGeneError
 from agentic_spliceai.splice_engine.genome.types import Gene, Transcript, Variant
 from agentic_spliceai.splice_engine.meta_layer.results import MetaStatus
+from agentic_spliceai.tools.context import ToolContext
+from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolArgumentError, ToolModel, ToolSpec
+from agentic_spliceai.tools.types import GeneConsequence, GeneDeltaPrediction, GeneScore, GeneTriage, GenomeArgs
 
 _RANK = {Strength.STRONG: 0, Strength.MODERATE: 1, Strength.WEAK: 2}
 

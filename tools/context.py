@@ -125,7 +125,7 @@ class ToolContext:
     ) -> None:
         self.resources = resources or Resources()
         self.started_at = started_at or datetime.now(UTC)
-        self.run_id = run_id or new_run_id(self.started_at)
+        self.run_id = run_id or new_run_id()
         self.keep_record = keep_record
         self.timings: dict[str, float] = {}
 
@@ -145,6 +145,6 @@ class ToolContext:
         return self.resources.records
 
 
-def new_run_id(now: datetime) -> str:
-    """Return an id that sorts by time and is safe in a file name, `20260131-235959-1a2b3c`."""
-    return f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+def new_run_id() -> str:
+    """Return a new id, 12 hexadecimal digits."""
+    return secrets.token_hex(6)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from agentic_spliceai.tools.context import ToolContext
-from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
-from agentic_spliceai.tools.types import GeneConsequence, GeneScore, GenomeArgs
 from pydantic import Field
 
 from agentic_spliceai.splice_engine.errors import UnknownGeneError
+from agentic_spliceai.tools.context import ToolContext
+from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
+from agentic_spliceai.tools.types import GeneConsequence, GeneScore, GenomeArgs, with_tracks
 
 
 class InferConsequenceArgs(GenomeArgs):
@@ -29,8 +29,10 @@ def run(args: InferConsequenceArgs, context: ToolContext) -> InferConsequenceRes
     ------
     UnknownGeneError
         If a score speaks of a gene that this annotation does not have at the variant.
+    ArtifactError
+        If its per-position scores are missing or damaged.
     """
-    from agentic_spliceai.splice_engine.consequence import infer_consequence
+    from agentic_spliceai.splice_engine.consequence.infer import infer_consequence
 
     bundle = context.resources.genome(args.genome, args.annotation)
     results = []
@@ -42,7 +44,7 @@ def run(args: InferConsequenceArgs, context: ToolContext) -> InferConsequenceRes
                 f"{score.delta.gene_name} ({score.delta.gene_id}) was scored, but {bundle.annotation.source} lacks it.",
                 "Give the genome and annotation that the scores were made with.",
             )
-        consequence = infer_consequence(score.delta, gene, bundle.genome)
+        consequence = infer_consequence(with_tracks(score, context), gene, bundle.genome)
         results.append(GeneConsequence(gene_id=gene.id, consequence=consequence))
     return InferConsequenceResult(genes=tuple(results))
 

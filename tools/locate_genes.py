@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from agentic_spliceai.tools.context import ToolContext
-from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
-from agentic_spliceai.tools.types import GenomeArgs
 from pydantic import Field
 
 from agentic_spliceai.splice_engine.errors import OutsideGenesError
 from agentic_spliceai.splice_engine.genome.types import Gene, Interval, Strand, Variant
+from agentic_spliceai.tools.context import ToolContext
+from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
+from agentic_spliceai.tools.types import GenomeArgs
 
 
 class LocateGenesArgs(GenomeArgs):

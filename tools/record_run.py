@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agentic_spliceai.tools.context import ToolContext
-from agentic_spliceai.tools.render_report import ReportFiles
-from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
 from pydantic import Field
 
 from agentic_spliceai.records.interpretation import Interpretation
+from agentic_spliceai.tools.context import ToolContext
+from agentic_spliceai.tools.render_report import ReportFiles
+from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
 
 
 class RecordRunArgs(ToolModel):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from agentic_spliceai.tools.context import ToolContext
-from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
-from agentic_spliceai.tools.types import GeneScore, GenomeArgs
 from pydantic import Field
 
 from agentic_spliceai.splice_engine.base_layer.results import SpliceDelta
 from agentic_spliceai.splice_engine.genome.types import Variant
+from agentic_spliceai.tools.context import ToolContext
+from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
+from agentic_spliceai.tools.types import GeneScore, GenomeArgs
 
 
 class ScoreVariantArgs(GenomeArgs):

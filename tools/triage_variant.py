@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from pydantic import Field
+
+from agentic_spliceai.splice_engine.meta_layer.results import MetaStatus, TriageResult
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.meta import find_meta_model, no_trained_model
 from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
 from agentic_spliceai.tools.types import GeneScore, GeneTriage
-from pydantic import Field
-
-from agentic_spliceai.splice_engine.meta_layer.results import MetaStatus, TriageResult
 
 
 class TriageVerdict(StrEnum):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from agentic_spliceai.tools.spec import ToolModel
 from pydantic import Field
 
-from agentic_spliceai.splice_engine.base_layer.results import SpliceDelta
+from agentic_spliceai.splice_engine.base_layer.results import SpliceDelta, VariantTracks
 from agentic_spliceai.splice_engine.consequence.types import Consequence
 from agentic_spliceai.splice_engine.meta_layer.results import DeltaPrediction, TriageResult
+from agentic_spliceai.tools.context import ToolContext
+from agentic_spliceai.tools.spec import ToolModel
 
 GENOME = "Genome: demo, GRCh38, GRCh37, or the path of a FASTA file."
 ANNOTATION = "Gene annotation file (GTF, GFF3 or gene table); null takes the genome's own."
@@ -46,3 +47,21 @@ class GeneConsequence(ToolModel):
 
     gene_id: str = Field(description="The gene.")
     consequence: Consequence = Field(description="Events, reading frame and protein.")
+
+
+def load_tracks(score: GeneScore, context: ToolContext) -> VariantTracks | None:
+    """Return the per-position scores, None where none were kept.
+
+    Raises
+    ------
+    ArtifactError
+        If they are missing or damaged.
+    """
+    if score.tracks_sha256 is None:
+        return score.delta.tracks
+    return VariantTracks.load(context.artifacts.path(score.tracks_sha256))
+
+
+def with_tracks(score: GeneScore, context: ToolContext) -> SpliceDelta:
+    """Return the delta with its per-position scores, which its JSON form leaves out; raises as `load_tracks`."""
+    return score.delta.model_copy(update={"tracks": load_tracks(score, context)})

@@ -111,8 +111,9 @@ def parse_document(text: str, file: str) -> Document:
         raise GraphError(
             (Problem(file, line, column, f"this is not YAML: {error.problem or error.context}"),)
         ) from None
-    except yaml.YAMLError as error:
-        raise GraphError((Problem(file, 1, 1, f"this is not YAML: {' '.join(str(error).split())}"),)) from None
+    except (yaml.YAMLError, RecursionError) as error:
+        message = f"this is not YAML that can be read: {' '.join(str(error).split())}"
+        raise GraphError((Problem(file, 1, 1, message),)) from None
     if root is None:
         raise GraphError((Problem(file, 1, 1, "the file is empty"),))
     reader = _Reader(file)
@@ -162,7 +163,7 @@ class _Reader:
         if node.tag in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:binary"):
             return str(node.value)
         try:
-            return self._constructor.construct_object(node)  # type: ignore[no-untyped-call]
+            return self._constructor.construct_object(node)
         except (yaml.YAMLError, ValueError) as error:
             return self._refuse(node, f"this value cannot be read: {getattr(error, 'problem', None) or error}")
 

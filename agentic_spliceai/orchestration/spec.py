@@ -20,9 +20,9 @@ outputs:
 ```
 
 A run is one walk from START to END: a node has one edge out, plain or with routes, and there are no cycles.
-A value of `with` is a literal or a reference, `$inputs.NAME` or `$NODE.FIELD`, with further fields after further dots. A
-reference that ends in `?` may speak of a node that this walk did not visit: the argument then keeps its default. A literal
-that begins with a dollar sign is written with two.
+A value of `with` is a literal or a reference, `$inputs.NAME` or `$NODE.FIELD`, with further fields after further dots.
+A reference that ends in `?` may speak of a node that this walk did not visit: the argument then keeps its default. A
+literal that begins with a dollar sign is written with two.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class InputSpec(_Part):
     description: str = Field(min_length=1, description="What it is, for a person.")
     default: Scalar | None = Field(
         default=None,
-        description="Taken when the input is not given; null allows null. Without it the input is required.",
+        description="Taken when the input is not given; null allows null. Without it, it must be given.",
     )
     choices: list[Scalar] | None = Field(default=None, min_length=1, description="The only values allowed.")
 

@@ -47,7 +47,7 @@ def members(annotation: Any) -> tuple[Any, ...]:
 
 
 def field_type(annotation: Any, name: str) -> tuple[Any, tuple[str, ...]]:
-    """Return the type of a model's field and the names of all its fields; the type is None where there is no such field.
+    """Return the type of a model's field, None where there is none of that name, and the names of all its fields.
 
     A type that is no model has no fields that a reference could name.
     """
@@ -83,7 +83,7 @@ def route_key(value: Scalar | None) -> str:
 
 
 def clash(source: Any, target: Any) -> bool:
-    """Whether a value of type `source` cannot, or cannot always, be one of type `target`; False where that is not known."""
+    """Whether a value of type `source` cannot, or cannot always, be one of type `target`; False if unknown."""
     sources, targets = members(source), members(target)
     if Any in targets or Any in sources:
         return False

@@ -324,7 +324,8 @@ def literal_problem(info: FieldInfo, value: Any) -> str | None:
     """Return why a parameter cannot have this value, or None if it can."""
     try:
         text = json.dumps(value, allow_nan=False)
-        TypeAdapter(Annotated[info.annotation, info]).validate_json(text, strict=True)
+        adapter: TypeAdapter[Any] = TypeAdapter(Annotated[info.annotation, info])  # type: ignore[arg-type]
+        adapter.validate_json(text, strict=True)
     except ValidationError as error:
         return describe_validation(error).removeprefix("value: ")
     except ValueError as error:

@@ -51,10 +51,10 @@ def render_html(interpretation: Interpretation, tracks: Mapping[str, VariantTrac
         scores = by_gene[gene.gene_id]
         svg = None if scores is None else plot_locus(gene, scores, prefix=f"{shown.anchor}-")
         # The SVG was built by an XML writer, which escaped its text. In HTML it needs no namespace.
-        plots[shown.anchor] = None if svg is None else Markup(svg.replace(' xmlns="http://www.w3.org/2000/svg"', "", 1))  # noqa: S704
+        plots[shown.anchor] = None if svg is None else Markup(svg.replace(' xmlns="http://www.w3.org/2000/svg"', "", 1))
     environment = _environment()
     assert environment.loader is not None
-    css = Markup(environment.loader.get_source(environment, "report.css")[0])  # noqa: S704
+    css = Markup(environment.loader.get_source(environment, "report.css")[0])
     return _template().render(
         view=view, plots=plots, css=css, demo_note=DEMO_NOTE, no_plot=NO_PLOT, research_use=RESEARCH_USE
     )

@@ -6,6 +6,8 @@ from matplotlib.figure import Figure
 
 from agentic_spliceai.records.interpretation import GeneInterpretation
 from agentic_spliceai.reporting import words
+from agentic_spliceai.reporting.plot_bases import BasesPanel
+from agentic_spliceai.reporting.plot_canvas import Canvas, draw_key, plain
 from agentic_spliceai.reporting.plot_layout import (
     MIN_PROBABILITY,
     Stem,
@@ -15,9 +17,10 @@ from agentic_spliceai.reporting.plot_layout import (
     unseen_runs,
     zoom_columns,
 )
-from agentic_spliceai.reporting.plot_panels import BasesPanel, Canvas, LocusPanel, draw_key, plain
+from agentic_spliceai.reporting.plot_window import WindowPanel
 from agentic_spliceai.reporting.svg import drawing_settings, figure_to_svg
 from agentic_spliceai.splice_engine.base_layer.results import VariantTracks
+from agentic_spliceai.splice_engine.errors import SettingError
 
 _HEIGHT = 596.0
 _WIDTH = 720.0
@@ -44,7 +47,13 @@ def plot_locus(gene: GeneInterpretation, tracks: VariantTracks, *, prefix: str =
     -------
     str
         An `svg` element, without XML declaration.
+
+    Raises
+    ------
+    SettingError
+        If the tracks are of another strand or another place than the gene's scores.
     """
+    _check_belong(gene, tracks)
     stems, left_out = select_stems(tracks)
     columns = align_columns(tracks)
     zoom = zoom_columns(gene, columns)
@@ -52,7 +61,7 @@ def plot_locus(gene: GeneInterpretation, tracks: VariantTracks, *, prefix: str =
         figure = Figure(figsize=(_WIDTH / 72, _HEIGHT / 72), facecolor="white")
         canvas = Canvas(figure, _WIDTH, _HEIGHT)
         draw_key(canvas, top=2, unseen=bool(unseen_runs(tracks.ref)))
-        LocusPanel(canvas, gene, tracks, stems, changes_to_label(gene)).draw(top=20, zoom=zoom)
+        WindowPanel(canvas, gene, tracks, stems, changes_to_label(gene)).draw(top=20, zoom=zoom)
         BasesPanel(canvas, gene, zoom, stems).draw(top=352)
         return figure_to_svg(
             figure,
@@ -61,6 +70,18 @@ def plot_locus(gene: GeneInterpretation, tracks: VariantTracks, *, prefix: str =
             description=plain(_description(gene, tracks, stems, left_out)),
             tooltips={f"{panel}{stem.gid}": _tip(stem) for stem in stems for panel in ("", "zoom-")},
         )
+
+
+def _check_belong(gene: GeneInterpretation, tracks: VariantTracks) -> None:
+    first, last = int(tracks.ref.positions[0]), int(tracks.ref.positions[-1])
+    variant = gene.delta.variant
+    if tracks.ref.strand is gene.delta.strand and first <= variant.position <= last:
+        return
+    raise SettingError(
+        f"the tracks ({first:,} to {last:,}, {words.strand_words(tracks.ref.strand)}) are not those of {variant} on "
+        f"{words.clean(gene.gene_name)} ({words.strand_words(gene.delta.strand)})",
+        "Give the tracks that were scored with this gene's deltas.",
+    )
 
 
 def _tip(stem: Stem) -> str:

@@ -61,12 +61,13 @@ def select_stems(tracks: VariantTracks, limit: int = MAX_STEMS) -> tuple[tuple[S
     left_out : int
         How many more there were.
     """
+    pairs: tuple[tuple[Allele, SiteTrack], ...] = (("ref", tracks.ref), ("alt", tracks.alt))
     stems = [
-        Stem(allele, site, int(track.positions[i]), int(track.insert_offsets[i]), float(track.mean[i, site]))
-        for allele, track in (("ref", tracks.ref), ("alt", tracks.alt))
+        Stem(allele, site, int(track.positions[i]), int(track.insert_offsets[i]), float(mean[i, site]))
+        for allele, track, mean in ((allele, track, track.mean) for allele, track in pairs)
         for site in SITE_CLASSES
-        for i in np.flatnonzero(track.mean[:, site] >= MIN_PROBABILITY)
-    ]  # type: list[Stem]
+        for i in np.flatnonzero(mean[:, site] >= MIN_PROBABILITY)
+    ]
     if len(stems) <= limit:
         return tuple(stems), 0
     largest = sorted(range(len(stems)), key=lambda i: -stems[i].probability)[:limit]
@@ -97,9 +98,7 @@ def align_columns(tracks: VariantTracks) -> tuple[Column, ...]:
     minus = tracks.ref.strand is Strand.MINUS
     keys = sorted({*ref, *alt}, reverse=minus)
     sense = _COMPLEMENT if minus else {}
-    return tuple(
-        Column(*key, ref.get(key, "-").translate(sense), alt.get(key, "-").translate(sense)) for key in keys
-    )
+    return tuple(Column(*key, ref.get(key, "-").translate(sense), alt.get(key, "-").translate(sense)) for key in keys)
 
 
 def _bases(track: SiteTrack) -> dict[tuple[int, int], str]:
@@ -173,7 +172,7 @@ def spread(centres: Sequence[float], widths: Sequence[float], low: float, high: 
     Returns
     -------
     list of float
-        Centres, ascending. If the labels do not fit at all, they are packed from `low` on; see `rows_needed`.
+        Centres, ascending. If the labels do not fit at all, they end at `high` and overhang `low`.
     """
     placed = list(centres)
     for i, width in enumerate(widths):
@@ -183,11 +182,3 @@ def spread(centres: Sequence[float], widths: Sequence[float], low: float, high: 
         roof = high if i == len(widths) - 1 else placed[i + 1] - widths[i + 1] / 2 - gap
         placed[i] = min(placed[i], roof - widths[i] / 2)
     return placed
-
-
-def label_rows(widths: Sequence[float], space: float, gap: float) -> int:
-    """Return how many rows hold labels of these widths when neighbours take turns."""
-    for rows in range(1, len(widths) + 1):
-        if all(sum(w + gap for w in widths[row::rows]) <= space + gap for row in range(rows)):
-            return rows
-    return max(1, len(widths))

@@ -36,7 +36,7 @@ def drawing_settings() -> Iterator[None]:
     """Draw with matplotlib's own defaults, whatever settings file or style the user has."""
     with _LOCK, matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_SETTINGS)
+        matplotlib.rcParams.update(_SETTINGS)  # type: ignore[arg-type]  # a literal of known names
         yield
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from agentic_spliceai.records.interpretation import GeneInterpretation, Interpretation
 from agentic_spliceai.reporting import words
 from agentic_spliceai.splice_engine.base_layer.results import (
     ContextReport,
@@ -17,7 +18,6 @@ from agentic_spliceai.splice_engine.base_layer.results import (
 from agentic_spliceai.splice_engine.consequence.types import EventType, SpliceEvent, Strength, TranscriptEffect
 from agentic_spliceai.splice_engine.errors import UnknownGeneError
 from agentic_spliceai.splice_engine.meta_layer.results import MetaStatus
-from agentic_spliceai.records.interpretation import GeneInterpretation, Interpretation
 
 NO_PLOT = "No plot: the per-position scores of this gene were not given to the report."
 DEMO_NOTE = "Demonstration on a synthetic minigene. No human gene, and nobody's variant, is spoken of here."
@@ -38,11 +38,11 @@ class Badge:
 
 @dataclass(frozen=True)
 class Fact:
-    """One line of a list or provenance table; `title` holds the full form of a shortened value."""
+    """One line of a list or provenance table; `digests` are shown shortened, each with its full form at hand."""
 
     name: str
     value: str
-    title: str = ""
+    digests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class ChangeView:
 
 @dataclass(frozen=True)
 class GeneView:
-    """One gene's section."""
+    """One gene's section; `verdict` is empty where it only repeats the report's."""
 
     anchor: str
     name: str
@@ -119,6 +119,7 @@ class ReportView:
     gene_names: str
     verdict: str
     badge: Badge
+    scale: str
     genes: tuple[GeneView, ...]
     unknowns: tuple[str, ...]
     provenance: tuple[ProvenanceView, ...]
@@ -163,19 +164,21 @@ def tracks_by_gene(
 def build_view(interpretation: Interpretation) -> ReportView:
     """Put an interpretation into words; every text in the view is clean of control characters, none is escaped."""
     variant = interpretation.variant
-    genes = tuple(_gene(gene, index) for index, gene in enumerate(interpretation.genes, start=1))
+    verdict = words.clean(interpretation.verdict)
+    genes = tuple(_gene(gene, index, verdict) for index, gene in enumerate(interpretation.genes, start=1))
     return ReportView(
         title=words.genomic_name(variant),
         kind=words.kind_words(variant),
-        given=words.clean(interpretation.text),
+        given=words.shorten(words.clean(interpretation.text), 200),
         vcf=words.shorten(words.clean(str(variant)), 80),
         build=words.build_words(variant.build),
         date=words.date_words(interpretation.created_at),
         is_demo=interpretation.is_demo,
         hgvs=tuple(gene.hgvs_c for gene in genes if gene.hgvs_c),
         gene_names=", ".join(dict.fromkeys(gene.name for gene in genes)),
-        verdict=words.clean(interpretation.verdict),
+        verdict=verdict,
         badge=genes[0].badge,
+        scale=_scale(interpretation.genes[0].delta.provenance),
         genes=genes,
         unknowns=tuple(dict.fromkeys(words.clean(text) for text in interpretation.unknowns)),
         provenance=_provenance(interpretation.genes),
@@ -190,7 +193,7 @@ def build_view(interpretation: Interpretation) -> ReportView:
     )
 
 
-def _gene(gene: GeneInterpretation, index: int) -> GeneView:
+def _gene(gene: GeneInterpretation, index: int, verdict: str) -> GeneView:
     consequence, delta = gene.consequence, gene.delta
     primary = consequence.primary
     others = len(gene.other_transcripts)
@@ -204,7 +207,7 @@ def _gene(gene: GeneInterpretation, index: int) -> GeneView:
         others={0: "the gene's only transcript", 1: "1 other transcript"}.get(others, f"{others} other transcripts"),
         hgvs_c=words.clean(consequence.hgvs_c or ""),
         region=words.clean(consequence.region),
-        verdict=words.clean(consequence.verdict),
+        verdict="" if words.clean(consequence.verdict) == verdict else words.clean(consequence.verdict),
         badge=event_badge(primary),
         top_event=words.EVENT_WORDS[primary.type],
         top_score=words.delta(delta.raw.max_score, delta.provenance.thresholds),
@@ -220,14 +223,7 @@ def _event(event: SpliceEvent, thresholds: Thresholds) -> EventView:
     facts: list[Fact] = []
     if event.type is not EventType.NONE:
         facts.append(Fact("Score it rests on", words.delta(event.score, thresholds)))
-    for change in event.support:
-        facts.append(
-            Fact(
-                words.CHANGE_WORDS[change.kind],
-                f"{words.delta(change.score, thresholds)} at {change.position:,} "
-                f"({words.probability(change.ref_score)} {words.ARROW} {words.probability(change.alt_score)})",
-            )
-        )
+    facts.extend(_support(change, thresholds) for change in event.support)
     if event.exon_number is not None:
         facts.append(Fact("Exon", str(event.exon_number)))
     if event.intron_number is not None:
@@ -246,6 +242,15 @@ def _event(event: SpliceEvent, thresholds: Thresholds) -> EventView:
         description=words.clean(event.description),
         alternative=event.alternative,
         facts=tuple(facts),
+    )
+
+
+def _support(change: SiteChange, thresholds: Thresholds) -> Fact:
+    inserted = f", inserted base {change.insert_offset}" if change.insert_offset else ""
+    return Fact(
+        words.CHANGE_WORDS[change.kind],
+        f"{words.delta(change.score, thresholds)} at {change.position:,}{inserted} "
+        f"({words.probability(change.ref_score)} {words.ARROW} {words.probability(change.alt_score)})",
     )
 
 
@@ -371,10 +376,6 @@ def _provenance_view(provenance: Provenance, names: list[str]) -> ProvenanceView
     limits = provenance.thresholds
     predictor = words.clean(provenance.predictor)
     members = len(provenance.weights_sha256)
-    digests = tuple(
-        Fact(f"Weights {index} of {members}" if members > 1 else "Weights", *_digest(digest))
-        for index, digest in enumerate(provenance.weights_sha256, start=1)
-    )
     note = (
         f"Calibrated for {predictor}."
         if limits.calibrated
@@ -384,9 +385,9 @@ def _provenance_view(provenance: Provenance, names: list[str]) -> ProvenanceView
         genes=", ".join(dict.fromkeys(names)),
         facts=(
             Fact("Predictor", f"{predictor} {words.clean(provenance.version)}"),
-            *digests,
+            Fact(f"Weights, {members} members" if members > 1 else "Weights", "", _digests(provenance.weights_sha256)),
             Fact("Annotation", words.clean(provenance.annotation_source)),
-            Fact("Annotation digest", *_digest(provenance.annotation_sha256)),
+            Fact("Annotation digest", "", _digests((provenance.annotation_sha256,))),
             Fact("Genome", words.clean(provenance.genome_id)),
             Fact("Build", words.build_words(provenance.build)),
             Fact("Context", f"{provenance.context:,} nt, both sides together"),
@@ -399,9 +400,14 @@ def _provenance_view(provenance: Provenance, names: list[str]) -> ProvenanceView
     )
 
 
-def _digest(text: str) -> tuple[str, str]:
-    full = words.clean(text)
-    return (f"{full[:12]}…", full) if len(full) > 16 else (full, "")
+def _digests(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(words.clean(text) for text in texts)
+
+
+def _scale(provenance: Provenance) -> str:
+    predictor, limits = words.clean(provenance.predictor), provenance.thresholds
+    calibrated = "calibrated" if limits.calibrated else "not calibrated"
+    return f"{predictor}, thresholds {limits.weak:g}, {limits.moderate:g}, {limits.strong:g}, {calibrated} for it"
 
 
 def _timings(timings: Mapping[str, float]) -> tuple[Fact, ...]:
@@ -417,11 +423,10 @@ def _reading(provenance: Provenance) -> tuple[str, ...]:
         f"A delta counts as weak from {limits.weak:g}, moderate from {limits.moderate:g}, strong from "
         f"{limits.strong:g}. A delta is not a fraction of transcripts, and a strong site that loses half its odds can "
         "show almost none.",
-        "Masked deltas set gains at annotated sites and losses elsewhere to 0, because those seldom do harm. Raw deltas "
-        "keep them.",
+        "Masked deltas set gains at annotated sites and losses elsewhere to 0, because those seldom do harm. Raw "
+        "deltas keep them.",
         "A donor is placed on the last base of its exon and an acceptor on the first, 1-based, on the plus strand. "
         "Upstream and downstream are along the transcript.",
-        "The event, frame, protein and decay are inferred for the transcript named, one change at a time. Tissue, other "
-        "transcripts and other variants are not considered.",
+        "The event, frame, protein and decay are inferred for the transcript named, one change at a time. Tissue, "
+        "other transcripts and other variants are not considered.",
     )
-

@@ -11,7 +11,10 @@ from agentic_spliceai.splice_engine.genome.types import GenomeBuild, Strand, Var
 
 MINUS = "\N{MINUS SIGN}"
 ARROW = "\N{RIGHTWARDS ARROW}"
-_MONTHS = ("January February March April May June July August September October November December").split()
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 _LONGEST_ALLELE = 24
 
 CHANGE_WORDS = {

@@ -62,7 +62,7 @@ class Toy:
 def make_tracks(
     variant: Variant, strand: Strand, sites: Sites, distance: int = 500, unseen: tuple[int, int] | None = None
 ) -> VariantTracks:
-    """Return tracks with the probabilities named in `sites` and near nothing elsewhere; bases repeat ACGT by position."""
+    """Return tracks with the probabilities named in `sites` and near nothing elsewhere."""
     first, last = variant.position - distance, variant.position + distance
     ref_keys = [(p, 0) for p in range(first, last + 1)]
     bases = {key: "ACGT"[(key[0] * 7 // 3) % 4] for key in ref_keys}
@@ -103,7 +103,13 @@ def make_tracks(
 
 
 def change(
-    kind: ChangeKind, variant: Variant, position: int, ref: float, alt: float, annotated: bool = False, inserted: int = 0
+    kind: ChangeKind,
+    variant: Variant,
+    position: int,
+    ref: float,
+    alt: float,
+    annotated: bool = False,
+    inserted: int = 0,
 ) -> SiteChange:
     return SiteChange(
         kind=kind, score=round(abs(alt - ref), 6), position=position, offset=position - variant.position,
@@ -114,9 +120,7 @@ def change(
 def scores(variant: Variant, changes: tuple[SiteChange, ...]) -> tuple[DeltaScores, DeltaScores]:
     """Return raw and masked scores; kinds not given have a tiny change at the variant."""
     by_kind = {c.kind: c for c in changes}
-    raw = {
-        kind.value: by_kind.get(kind, change(kind, variant, variant.position, 0.001, 0.001)) for kind in ChangeKind
-    }
+    raw = {kind.value: by_kind.get(kind, change(kind, variant, variant.position, 0.001, 0.001)) for kind in ChangeKind}
     masked = {
         name: c.model_copy(update={"score": 0.0}) if name.endswith("gain") == c.annotated else c
         for name, c in raw.items()
@@ -202,7 +206,13 @@ def wrap(
 def shift() -> Toy:
     """MYBPC3 c.1227-13G>A in small: minus strand, a new acceptor makes exon 14 eleven nucleotides longer."""
     v = Variant(contig="chr11", position=47343158, ref="C", alt="T", build=GenomeBuild.GRCH38)
-    exons = ((47342500, 47342700), (47342735, 47342875), (47343030, 47343145), (47343250, 47343330), (47343480, 47343640))
+    exons = (
+        (47342500, 47342700),
+        (47342735, 47342875),
+        (47343030, 47343145),
+        (47343250, 47343330),
+        (47343480, 47343640),
+    )
     gain = change(ChangeKind.ACCEPTOR_GAIN, v, 47343156, 0.012, 0.934)
     loss = change(ChangeKind.ACCEPTOR_LOSS, v, 47343145, 0.981, 0.243, annotated=True)
     donor = change(ChangeKind.DONOR_GAIN, v, 47343031, 0.93, 0.952, annotated=True)
@@ -242,7 +252,7 @@ def shift() -> Toy:
 
 
 def skipping() -> Toy:
-    """A donor lost on the plus strand: the exon is skipped in frame; calibrated thresholds; a meta-layer that speaks."""
+    """A donor lost on the plus strand: the exon is skipped in frame; calibrated; a meta-layer that speaks."""
     v = Variant(contig="chr17", position=200601, ref="G", alt="A", build=GenomeBuild.GRCH37)
     exons = ((200100, 200220), (200480, 200600), (200900, 201050))
     loss = change(ChangeKind.DONOR_LOSS, v, 200600, 0.989, 0.004, annotated=True)
@@ -278,7 +288,8 @@ def skipping() -> Toy:
             probability_low=0.91, probability_high=0.99, threshold=0.42, model_card_sha256="cd" * 32,
         ),
         prediction=DeltaPrediction(
-            status=MetaStatus.PREDICTED, message="Deltas as the meta-layer recalibrates them.", donor=-0.91, acceptor=-0.37
+            status=MetaStatus.PREDICTED, message="Deltas as the meta-layer recalibrates them.",
+            donor=-0.91, acceptor=-0.37,
         ),
     )  # fmt: skip
     return wrap(v, (gene,), text="17:200601 G>A")
@@ -343,14 +354,15 @@ def opposite() -> Toy:
     )  # fmt: skip
     second = make_gene(
         "REV2", v, Strand.MINUS, ((69000, 70180), (70400, 70460), (70520, 71000)), ((70000, 70180), (70400, 70450)),
-        {(70180, 0, A): (0.41, 0.645), (70401, 0, D): (0.99, 0.99), (70460, 0, A): (0.8, 0.8), (70521, 0, D): (0.7, 0.7)},
+        {(70180, 0, A): (0.41, 0.645), (70401, 0, D): (0.99, 0.99), (70460, 0, A): (0.8, 0.8),
+         (70521, 0, D): (0.7, 0.7)},
         (minus,), (none,), "No splice change is predicted.", "NM_0777.2:c.55_56delinsTG", "exon 2",
     )  # fmt: skip
     return wrap(v, (first, second))
 
 
 def insertion() -> Toy:
-    """An insertion of 25 nt with a donor inside the inserted bases, minus strand, missing sequence, past the gene's end."""
+    """An insertion of 25 nt with a donor inside the inserted bases, minus strand, missing sequence."""
     inserted = "GGTACCTTAAGCCATTTACGACCTG"
     v = Variant(contig="chrX", position=31000, ref="A", alt="A" + inserted, build=GenomeBuild.GRCH38)
     gain = change(ChangeKind.DONOR_GAIN, v, 31000, 0.002, 0.873, inserted=9)
@@ -369,8 +381,8 @@ def insertion() -> Toy:
         (31000, 9, D): (0.0, 0.873), (30981, 0, D): (0.85, 0.34), (30901, 0, A): (0.92, 0.9), (30800, 0, D): (0.9, 0.9)
     }  # fmt: skip
     gene = make_gene(
-        "DMDX", v, Strand.MINUS, ((30799, 30901), (30980, 31080)), ((30799, 30901), (30980, 31040)), sites, (gain, loss),
-        (event,), "A new donor in the inserted bases shortens exon 1.", "NM_004006.3:c.61_62ins[25]", "exon 1",
+        "DMDX", v, Strand.MINUS, ((30799, 30901), (30980, 31080)), ((30799, 30901), (30980, 31040)), sites,
+        (gain, loss), (event,), "A new donor in the inserted bases shortens exon 1.", "NM_004006.3:c.61_62ins[25]", "exon 1",
         context=ContextReport(total=1401, real=401, outside_gene=620, no_sequence=320, past_contig_end=60),
         unseen=(31081, 31500),
     )  # fmt: skip
@@ -390,7 +402,8 @@ def deletion() -> Toy:
     gene = make_gene(
         "DELG", v, Strand.PLUS, ((8700, 8800), (9002, 9150)), ((8700, 8800), (9002, 9150)),
         {(9003, 0, A): (0.96, 0), (9031, 0, A): (0.04, 0.56), (8800, 0, D): (0.9, 0.9), (9150, 0, D): (0.97, 0.96)},
-        (loss, gain), (event,), "The acceptor of exon 2 moves 28 nt downstream.", "NM_1.1:c.101-2_105del", "intron 1 to exon 2",
+        (loss, gain), (event,), "The acceptor of exon 2 moves 28 nt downstream.", "NM_1.1:c.101-2_105del",
+        "intron 1 to exon 2",
     )  # fmt: skip
     return wrap(v, (gene,))
 
@@ -407,7 +420,8 @@ def demo() -> Toy:
     gene = make_gene(
         "DEMO", v, Strand.PLUS, ((800, 900), (1080, 1199), (1400, 1550)), ((850, 900), (1080, 1199), (1400, 1500)),
         {(900, 0, D): (0.9, 0.9), (1081, 0, A): (0.88, 0.7), (1199, 0, D): (0.97, 0.05), (1401, 0, A): (0.9, 0.9)},
-        (loss,), (event,), "The donor of exon 2 is lost: exon 2 is skipped.", "DEMO.1:c.170+1G>A", "intron 2, first base",
+        (loss,), (event,), "The donor of exon 2 is lost: exon 2 is skipped.", "DEMO.1:c.170+1G>A",
+        "intron 2, first base",
         provenance=PROVENANCE.model_copy(update={"build": GenomeBuild.DEMO, "distance": 50}),
     )  # fmt: skip
     return wrap(v, (gene,), is_demo=True)

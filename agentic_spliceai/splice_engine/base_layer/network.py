@@ -68,7 +68,7 @@ class ResidualUnit(nn.Module):
         c = spec.channels
         self.norm1 = nn.BatchNorm1d(c, eps=spec.batch_norm_eps)
         self.conv1 = nn.Conv1d(c, c, width, dilation=dilation)
-        self.norm2 = nn.BatchNorm1d(c, eps=spec.batch_norm_eps)
+        self.norm2: nn.Module = nn.BatchNorm1d(c, eps=spec.batch_norm_eps)
         self.conv2 = nn.Conv1d(c, c, width, dilation=dilation)
         self.act = nn.LeakyReLU(spec.negative_slope) if spec.negative_slope else nn.ReLU()
         self.trim = dilation * (width - 1)
@@ -77,7 +77,8 @@ class ResidualUnit(nn.Module):
         """Map [B, C, L] to [B, C, L - 2 * trim]."""
         y = self.conv1(self.act(self.norm1(x)))
         y = self.conv2(self.act(self.norm2(y)))
-        return x[:, :, self.trim : x.shape[2] - self.trim] + y
+        shortened: Tensor = x[:, :, self.trim : x.shape[2] - self.trim] + y
+        return shortened
 
 
 class SpliceNetwork(nn.Module):
@@ -144,13 +145,14 @@ def fold_batch_norms(network: SpliceNetwork) -> SpliceNetwork:
     network.eval()
     with torch.no_grad():
         for unit in network.units:
-            assert isinstance(unit, ResidualUnit)
-            norm = unit.norm2
-            if not isinstance(norm, nn.BatchNorm1d):
+            if not isinstance(unit, ResidualUnit) or not isinstance(norm := unit.norm2, nn.BatchNorm1d):
                 continue
-            assert norm.running_var is not None and norm.running_mean is not None and unit.conv1.bias is not None
+            if norm.running_var is None or norm.running_mean is None or unit.conv1.bias is None:
+                raise ValueError(
+                    "a batch norm without running statistics, or a convolution without bias, cannot be folded"
+                )
             scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
             unit.conv1.weight.mul_(scale[:, None, None])
             unit.conv1.bias.sub_(norm.running_mean).mul_(scale).add_(norm.bias)
-            unit.norm2 = nn.Identity()  # type: ignore[assignment]
+            unit.norm2 = nn.Identity()
     return network

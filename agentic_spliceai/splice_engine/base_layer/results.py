@@ -77,7 +77,7 @@ class ContextReport(_Frozen):
     `total = real + outside_gene + no_sequence + past_contig_end`, counted on the reference window.
     """
 
-    total: int = Field(ge=0, description="Length of the reference window: context + 2 * distance + 1, nt.")
+    total: int = Field(ge=0, description="Length of the reference window: the compared positions and the context, nt.")
     real: int = Field(ge=0, description="Bases A, C, G, T inside the transcript's extent.")
     outside_gene: int = Field(
         ge=0, description="Bases set to N because they lie outside the transcript (the protocol)."
@@ -155,7 +155,8 @@ class SiteTrack:
     @property
     def mean(self) -> npt.NDArray[np.float32]:
         """Ensemble probability, float32 [L, 3]: the mean of the members' probabilities."""
-        return self.probabilities.mean(axis=0, dtype=np.float32)
+        mean: npt.NDArray[np.float32] = self.probabilities.mean(axis=0, dtype=np.float32)
+        return mean
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,7 +28,7 @@ class VariantWindow:
     Attributes
     ----------
     start, end
-        First and last position whose scores are compared, 1-based, inclusive.
+        First and last position whose scores are compared, 1-based, inclusive; on the contig.
     strand
         Strand of the transcript.
     ref, alt
@@ -57,8 +57,9 @@ def variant_window(
 ) -> VariantWindow:
     """Cut the window of a variant, as SpliceAI 1.3.1 does, and extend it to what that leaves out.
 
-    The compared positions are `distance` either side of the variant's position. A REF longer than twice the distance
-    (which the published tools refuse) moves the right end to `distance` past its last base. Everything outside the
+    The compared positions are `distance` either side of the variant's position. A REF that reaches past that moves the
+    right end to `distance` past its last base (the published tools misplace the scores of such a REF, and refuse one
+    longer than twice the distance). Everything outside the
     transcript is N. Any REF and ALT may be exchanged: ALT bases stand one to one on REF bases as far as both go; more
     ALT bases count as inserted after the last REF base, missing ones as deleted.
 
@@ -76,8 +77,9 @@ def variant_window(
         Context of the network, both sides together, nt.
     """
     n_ref, n_alt = len(variant.ref), len(variant.alt)
-    right = distance if n_ref <= 2 * distance else n_ref - 1 + distance
-    start, end = variant.position - distance, variant.position + right
+    right = distance if n_ref - 1 <= distance else n_ref - 1 + distance
+    length = genome.contig_length(variant.contig)
+    start, end = max(variant.position - distance, 1), min(variant.position + right, length)
     left_edge, right_edge = start - 1 - context // 2, end + context // 2  # 0-based half-open
     raw = genome.fetch_padded(variant.contig, left_edge, right_edge)
     head = min(max(transcript.start - left_edge, 0), len(raw))
@@ -101,7 +103,7 @@ def variant_window(
         alt=alt,
         alt_positions=np.concatenate([before, inserted, after]),
         insert_offsets=offsets,
-        context=_context_report(raw, left_edge, head, tail, genome.contig_length(variant.contig)),
+        context=_context_report(raw, left_edge, head, tail, length),
     )
 
 

@@ -1,0 +1,1 @@
+"""What a splice change does to a transcript: events, reading frame, protein."""

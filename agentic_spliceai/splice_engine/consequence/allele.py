@@ -3,12 +3,12 @@
 Sense coordinates
 -----------------
 Everything in this room happens on an axis that rises along the transcript. A *boundary* is a place between two bases:
-the 0-based genomic boundary on the plus strand, its negative on the minus strand; a base is named by the boundary before it.
-An acceptor is the boundary before its exon's first base, a donor the boundary after its exon's last base. The
-alternate allele has the same axis up to the variant and is shifted by `Edit.shift` after it.
+the 0-based genomic boundary on the plus strand, its negative on the minus strand; a base is named by the boundary
+before it. An acceptor is the boundary before its exon's first base, a donor the boundary after its exon's last base.
+The alternate allele has the same axis up to the variant and is shifted by `Edit.shift` after it.
 
-Insertions and deletions in repeats have no single place. A boundary inside the stretch over which the indel can be moved
-without changing the sequence therefore has two images on the alternate; a site is kept if either is a site there.
+Insertions and deletions in repeats have no single place. A boundary inside the stretch over which the indel can be
+moved without changing the sequence therefore has two images on the alternate; a site is kept if either is a site there.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Edit:
         return len(self.alt) - (self.end - self.start)
 
     def images(self, boundary: int) -> tuple[int, ...]:
-        """Return the boundaries of the alternate that a boundary of the reference corresponds to; none if it is lost."""
+        """Return the boundaries of the alternate that a boundary of the reference corresponds to; none if lost."""
         low, high, length = self.start - self.left, self.start + self.right, abs(self.shift)
         if self.start == self.end:
             kept = (boundary <= high, boundary >= low)
@@ -122,7 +122,7 @@ class Edit:
         return min(images) if images else self.start
 
     def nearest_preimage(self, boundary: int) -> int:
-        """Return a boundary of the reference for any boundary of the alternate; inside new bases, the variant's start."""
+        """Return a boundary of the reference for one of the alternate; inside new bases, the variant's start."""
         before = self.preimages(boundary)
         return before[0] if before else self.start
 

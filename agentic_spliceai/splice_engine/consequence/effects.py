@@ -158,7 +158,9 @@ class EffectPredictor:
         rna = MatureRna.of(exons, self._alt)
         change = len(rna.sequence) - len(self._ref.sequence)
         if not self._coding:
-            return _without_protein(Frame.NON_CODING, change, "The transcript is non-coding.", NmdPrediction.NOT_APPLICABLE)
+            return _without_protein(
+                Frame.NON_CODING, change, "The transcript is non-coding.", NmdPrediction.NOT_APPLICABLE
+            )
         if not self._frame_known:
             return _without_protein(Frame.UNKNOWN, change, "The reading frame is not known.")
         start = self._codon(rna, self._start)
@@ -198,6 +200,8 @@ class EffectPredictor:
         kind = self._stop_kind(rna, start, stop, alt)
         same = alt.has_stop and alt.protein == self._protein
         at = first_difference(self._protein, alt.protein)
+        shorter = kind is StopKind.LATER and len(alt.protein) < len(self._protein)
+        premature = kind is StopKind.PREMATURE or shorter
         nmd, reason = self._decay(rna, start, alt, kind)
         return TranscriptEffect(
             frame=Frame.NO_CODING_CHANGE if same else frame,
@@ -205,7 +209,7 @@ class EffectPredictor:
             protein_length_ref=len(self._protein),
             protein_length_alt=len(alt.protein) if alt.has_stop else None,
             first_changed_residue=None if same else at + 1,
-            stop_residue=len(alt.protein) + 1 if kind is StopKind.PREMATURE and not same else None,
+            stop_residue=len(alt.protein) + 1 if premature and not same else None,
             hgvs_p=hgvs_p(
                 self._protein,
                 alt,
@@ -236,26 +240,24 @@ class EffectPredictor:
                 return index
         return residues
 
-    def _decay(
-        self, rna: MatureRna, start: int, alt: Translation, kind: StopKind
-    ) -> tuple[NmdPrediction, str]:
+    def _decay(self, rna: MatureRna, start: int, alt: Translation, kind: StopKind) -> tuple[NmdPrediction, str]:
         """Apply the 50-nt rule to the altered transcript."""
         if kind is StopKind.NONE:
             return NmdPrediction.NOT_APPLICABLE, "No stop codon in frame (nonstop): the 50-nt rule does not apply."
         after_stop = start + 3 * (len(alt.protein) + 1)
         distance = None if rna.last_junction is None else rna.last_junction - after_stop
-        if kind is not StopKind.PREMATURE:
+        if kind is StopKind.REFERENCE:
             before = None if self._ref.last_junction is None else self._ref.last_junction - self._end
             if distance is not None and distance > NMD_DISTANCE and (before is None or before <= NMD_DISTANCE):
                 return NmdPrediction.PREDICTED, (
                     f"The stop codon lies {distance} nt upstream of the last exon junction of the altered transcript."
                 )
-            return NmdPrediction.NOT_APPLICABLE, "There is no premature stop codon."
+            return NmdPrediction.NOT_APPLICABLE, "The stop codon is the reference's."
         if distance is None:
             return NmdPrediction.NOT_APPLICABLE, "The altered transcript has a single exon: there is no exon junction."
         if distance < 0:
-            return NmdPrediction.ESCAPES, "The premature stop codon lies in the last exon."
-        place = f"The premature stop codon lies {distance} nt upstream of the last exon junction"
+            return NmdPrediction.ESCAPES, "The new stop codon lies in the last exon."
+        place = f"The new stop codon lies {distance} nt upstream of the last exon junction"
         if distance <= NMD_DISTANCE:
             return NmdPrediction.ESCAPES, f"{place}, within {NMD_DISTANCE} nt."
         near = after_stop - 3 - start

@@ -7,8 +7,8 @@ Rules
    exon mean that it is skipped, the two ends of one intron that it is retained.
 3. A single lost site of an internal exon means that the exon is skipped, with retention of the intron beside it as the
    alternative. The order is reversed where that intron is short (at most 200 nt) and shorter than the exon: there the
-   intron, not the exon, is what the spliceosome recognises as a unit (Fox-Walsh et al., PNAS 2005: up to 200-250 nt). The
-   first exon's donor and the last exon's acceptor leave retention only.
+   intron, not the exon, is what the spliceosome recognises as a unit (Fox-Walsh et al., PNAS 2005: up to 200-250 nt).
+   The first exon's donor and the last exon's acceptor leave retention only.
 4. A gain without a loss competes with the annotated site of its type if the exon would not grow by more than 500 nt.
 5. An acceptor and a donor inside one intron, 20 to 500 nt apart, at least one of them new, make a pseudoexon. It comes
    before the shift that one of the two could also mean if its weaker half has at least half of the stronger one's gain.
@@ -98,13 +98,15 @@ class EventFinder:
 
     Attributes
     ----------
+    normal : tuple of span
+        The exons on the alternate allele if it is spliced as the reference.
     unused : list of SiteChange
         Gains from the weak threshold on that no event explains.
     """
 
     def __init__(self, table: SiteTable, exons: tuple[Span, ...], edit: Edit, thresholds: Thresholds) -> None:
         self._table, self._ref, self._edit, self._thresholds = table, exons, edit, thresholds
-        self._alt = tuple(self._mapped(index) for index in range(len(exons)))
+        self.normal = self._alt = tuple(self._mapped(index) for index in range(len(exons)))
         self.unused: list[SiteChange] = []
 
     def _mapped(self, index: int) -> Span:
@@ -150,7 +152,9 @@ class EventFinder:
         found = [
             new
             for new in self._table.free
-            if new.gain >= self._thresholds.weak and self._host(new) == site and self._growth(site, new) <= MAX_EXTENSION
+            if new.gain >= self._thresholds.weak
+            and self._host(new) == site
+            and self._growth(site, new) <= MAX_EXTENSION
         ]
         return sorted(found, key=lambda new: -new.gain)
 
@@ -252,7 +256,7 @@ class EventFinder:
             type=EventType.DONOR_SHIFT if donor else EventType.ACCEPTOR_SHIFT,
             score=new.gain,
             strength=Strength.MODERATE if competes and strength is Strength.STRONG else strength,
-            support=(new.change, *_losses((site,))),
+            support=(new.change, *(_losses((site,)) if site.loss >= PAIR_FLOOR else ())),
             exons=(*self._alt[: site.exon], exon, *self._alt[site.exon + 1 :]),
             span=(min(place, site.boundary), max(place, site.boundary)),
             exon=site.exon,
@@ -320,9 +324,14 @@ class EventFinder:
             for donor in sites
             if donor.type is SiteType.DONOR
             and low <= donor.boundary - acceptor.boundary <= high
-            and max(acceptor.gain, donor.gain) >= PAIR_FLOOR
+            and self._is_new(acceptor, donor)
         ]
         return sorted(pairs, key=lambda draft: (-draft.score, -sum(change.score for change in draft.support)))
+
+    def _is_new(self, acceptor: FreeSite, donor: FreeSite) -> bool:
+        """Whether both sites gain, or one gains for certain and the other was there already."""
+        less, more = sorted((acceptor.gain, donor.gain))
+        return less >= PAIR_FLOOR or more >= self._thresholds.weak
 
     def _pseudoexon(self, intron: int, acceptor: FreeSite, donor: FreeSite) -> Draft:
         score = min(acceptor.value, donor.value)

@@ -78,8 +78,8 @@ def hgvs_p(ref: str, alt: Translation, *, in_frame: bool, stop: StopKind, resume
     """Return the predicted protein change, for example `p.(Gly410AlafsTer12)`.
 
     Follows the HGVS recommendations for protein variants (hgvs-nomenclature.org, version 21): three-letter code,
-    parentheses because it is predicted, the most 3' place of several, a change to an immediate stop is nonsense whatever
-    the frame, `fsTer` counts from the first changed residue, and `extTer` counts the residues added.
+    parentheses because it is predicted, the most 3' place of several, a change to an immediate stop is nonsense
+    whatever the frame, `fsTer` counts from the first changed residue, and `extTer` counts the residues added.
 
     Parameters
     ----------
@@ -92,8 +92,9 @@ def hgvs_p(ref: str, alt: Translation, *, in_frame: bool, stop: StopKind, resume
     stop
         Which stop codon ends the altered protein.
     resumes
-        0-based index of the first residue at or after the first difference whose codon is intact in the altered transcript:
-        tells an insertion with a stop in it from a deletion-insertion. Read only if in frame with a premature stop.
+        0-based index of the first residue at or after the first difference whose codon is intact in the altered
+        transcript: tells an insertion with a stop in it from a deletion-insertion. Read only if in frame with a
+        premature stop.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What the tracks say at each place: losses at the transcript's own sites, new sites, and sites that were there already."""
+"""What the tracks say at each place: losses of the transcript's sites, new sites, and sites that were there already."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ class OwnSite:
     boundary
         On the reference, sense coordinates.
     alt_boundary
-        On the alternate: of several images the one that scores highest; where the site is deleted, the edge of what is left.
+        On the alternate: of several images the one that scores highest; where the site is deleted, the edge of what is
+        left.
     change
         The loss (score 0 if it did not fall); None outside the scored window.
     """
@@ -230,7 +231,7 @@ class SiteReader:
         return sites
 
     def _before(self, kind: SiteType, boundary: int) -> float | None:
-        """Return the reference's probability at a boundary of the alternate: 0 if it is new, None if it was not scored."""
+        """Return the reference's probability at a boundary of the alternate: 0 if new, None if not scored."""
         origins = self._edit.preimages(boundary)
         known = [score for origin in origins if (score := self._ref.at(kind, origin)) is not None]
         return max(known) if known else (None if origins else 0.0)

@@ -78,7 +78,7 @@ class SpliceEvent(_Frozen):
 
     type: EventType
     strength: Strength
-    score: float = Field(ge=0, le=1, description="The score that the event rests on (of a pair: the smaller).")
+    score: float = Field(ge=0, le=1, description="The score that the event rests on (of a pair of gains: the smaller).")
     support: tuple[SiteChange, ...] = Field(description="The gains and losses that speak for it.")
     interval: Interval | None = Field(
         default=None, description="The exon skipped, intron retained, pseudoexon, or the bases gained or lost."

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
-import hashlib
-import json
-import logging
 import re
-import tempfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -18,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from agentic_spliceai.splice_engine.errors import AnnotationFileError, BuildMismatchError, UnknownGeneError
+from agentic_spliceai.splice_engine.genome.annotation_cache import AnnotationCache, file_sha256
 from agentic_spliceai.splice_engine.genome.annotation_lines import lines
 from agentic_spliceai.splice_engine.genome.annotation_table import (
     MANE_SELECT,
-    TABLE_FORMAT,
     AnnotationTable,
     ParsedAnnotation,
 )
@@ -30,8 +25,6 @@ from agentic_spliceai.splice_engine.genome.gene_table import parse_gene_table
 from agentic_spliceai.splice_engine.genome.gff3 import parse_gff3
 from agentic_spliceai.splice_engine.genome.gtf import parse_gtf
 from agentic_spliceai.splice_engine.genome.types import Gene, GenomeBuild, Transcript, Variant
-
-_logger = logging.getLogger(__name__)
 
 _GENES_KEPT = 2048
 _VERSION = re.compile(r"^(.+)\.(\d+)$")
@@ -96,11 +89,11 @@ class GeneAnnotation:
             If `build` contradicts the file's own header.
         """
         path = Path(path)
-        cache = None if cache_dir is None else _Cache(Path(cache_dir), path)
+        cache = None if cache_dir is None else AnnotationCache(Path(cache_dir), path)
         digest = cache.known_digest() if cache else None
         table = cache.read(digest) if cache and digest else None
         if table is None or digest is None:
-            digest = _sha256(path)
+            digest = file_sha256(path)
             table = cache.read(digest) if cache else None
             if table is None:
                 table = AnnotationTable.from_parsed(_parser_for(path)(path))
@@ -361,62 +354,3 @@ def _parser_for(path: Path) -> Callable[[Path], ParsedAnnotation]:
             "Give a GTF, a GFF3, or the table with the header #NAME CHROM STRAND TX_START TX_END EXON_START EXON_END.",
         )
     raise AnnotationFileError(f"{path.name} is empty.", "Give a GTF, GFF3 or gene table with genes.")
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest()
-    except OSError as problem:
-        raise AnnotationFileError(
-            f"the annotation {path} cannot be read ({problem.strerror}).", "Check the path and its permissions."
-        ) from problem
-
-
-class _Cache:
-    """Compact forms by the digest of the file, and the digests by what the folder says of the file."""
-
-    def __init__(self, folder: Path, path: Path) -> None:
-        self._folder = folder
-        self._note: Path | None = None
-        with contextlib.suppress(OSError):  # a missing file is reported when it is opened
-            state = path.stat()
-            key = hashlib.sha256(f"{path.resolve()}|{state.st_size}|{state.st_mtime_ns}".encode()).hexdigest()
-            self._note = folder / f"annotation-digest-{key[:24]}.json"
-
-    def _file(self, digest: str) -> Path:
-        return self._folder / f"annotation-v{TABLE_FORMAT}-{digest[:24]}.npz"
-
-    def known_digest(self) -> str | None:
-        """Return the file's digest if its path, size and time of change are as they were; saves reading it."""
-        try:
-            note = json.loads(self._note.read_text(encoding="utf-8")) if self._note else None
-        except (OSError, ValueError):
-            return None
-        digest = note.get("sha256") if isinstance(note, dict) else None
-        return digest if isinstance(digest, str) and re.fullmatch("[0-9a-f]{64}", digest) else None
-
-    def read(self, digest: str) -> AnnotationTable | None:
-        """Return the compact form, or None where there is none that can be used."""
-        file = self._file(digest)
-        if not file.is_file():
-            return None
-        try:
-            return AnnotationTable.read(file)
-        except (OSError, ValueError) as problem:
-            _logger.warning("the annotation cache %s is rebuilt: %s", file, problem)
-            return None
-
-    def write(self, digest: str, table: AnnotationTable) -> None:
-        """Keep the compact form; without a writable folder the next start is slower, nothing else."""
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=self._folder) as work:
-                fresh = Path(work) / "fresh"
-                table.save(fresh)
-                fresh.replace(self._file(digest))
-                if self._note:
-                    fresh.write_text(json.dumps({"sha256": digest}), encoding="utf-8")
-                    fresh.replace(self._note)
-        except OSError as problem:
-            _logger.warning("the annotation cache %s cannot be written: %s", self._folder, problem)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from agentic_spliceai.splice_engine.errors import AnnotationFileError
 from agentic_spliceai.splice_engine.genome.contigs import canonical_contig, refseq_build
+from agentic_spliceai.splice_engine.genome.text_files import numbered_lines
 from agentic_spliceai.splice_engine.genome.types import Strand
 
 _BUILD_LINE = re.compile(r"#!\s*genome-build\s+(?:Genome Reference Consortium\s+)?(\S+)", re.IGNORECASE)
@@ -36,32 +35,10 @@ def malformed(path: Path, number: int, why: str) -> AnnotationFileError:
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield (1-based number, line without its end), from a plain or gzipped file.
-
-    Raises
-    ------
-    AnnotationFileError
-        If the file is missing, unreadable, or its compression is damaged.
-    """
-    number = 0
-    try:
-        with path.open("rb") as probe:
-            zipped = probe.read(2) == b"\x1f\x8b"
-        with (
-            gzip.open(path, "rt", encoding="utf-8", errors="replace")
-            if zipped
-            else path.open(encoding="utf-8", errors="replace")
-        ) as handle:
-            for number, line in enumerate(handle, 1):
-                yield number, line.rstrip("\r\n")
-    except (EOFError, zlib.error, gzip.BadGzipFile) as problem:
-        raise AnnotationFileError(
-            f"{path.name} is damaged after line {number} ({problem}).", "Fetch the file again and compare its checksum."
-        ) from problem
-    except OSError as problem:
-        raise AnnotationFileError(
-            f"the annotation {path} cannot be read ({problem.strerror}).", "Check the path and its permissions."
-        ) from problem
+    """Yield (1-based number, line without its end); AnnotationFileError if the file cannot be read or is damaged."""
+    for number, line in numbered_lines(path, AnnotationFileError, "the annotation"):
+        # The cache and the reports are UTF-8: a byte that is none must not travel on as a surrogate.
+        yield number, line if line.isascii() else line.encode("utf-8", "replace").decode("utf-8")
 
 
 class Header:

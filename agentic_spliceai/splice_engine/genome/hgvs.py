@@ -1,14 +1,23 @@
 """Variants in the HGVS nomenclature, on a transcript and on the genome (hgvs-nomenclature.org, version 21).
 
-Written are substitution, deletion, duplication, insertion and delins. A change in a repeat stands at its most 3' place, in
-the direction of the reference it is written on; the shift follows the genome, so it may cross an exon's end.
+Written are substitution, deletion, duplication, insertion and delins. A change in a repeat stands at its most 3' place
+in the direction of the reference it is written on; the shift follows the genome, so it may cross an exon's end.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-from agentic_spliceai.splice_engine.errors import InvalidVariantError, OutsideGenesError, SpliceEngineError
+from agentic_spliceai.splice_engine.errors import (
+    InvalidVariantError,
+    NoSequenceError,
+    OutsideGenesError,
+    PositionOutOfRangeError,
+    ReferenceMismatchError,
+    SpliceEngineError,
+    UnknownGeneError,
+)
 from agentic_spliceai.splice_engine.genome.annotation import GeneAnnotation
 from agentic_spliceai.splice_engine.genome.annotation_table import MANE_SELECT
 from agentic_spliceai.splice_engine.genome.contigs import refseq_accession
@@ -21,15 +30,13 @@ from agentic_spliceai.splice_engine.genome.variant_parsing import (
     RawVariant,
     clean,
     invalid,
-    is_transcript_hgvs,
     parse_change,
-    parse_raw,
     shortened,
 )
 
 _NUMBER = r"[-*]?\d+(?:[+-]\d+)?"
 _DESCRIPTION = re.compile(
-    rf"(?P<reference>[^:()\s]+)(?:\((?P<inner>[^()\s]+)\))?\s*:\s*(?P<kind>[cn])\.\s*"
+    rf"(?P<reference>[^:()\s]+)(?:\((?P<inner>[^()\s]+)\))?(?:\s*:\s*|\s+)(?P<kind>[cn])\.\s*"
     rf"(?P<start>{_NUMBER})(?:_(?P<end>{_NUMBER}))?(?P<change>[A-Za-z][A-Za-z0-9>\s]*?)(?:\s*\(?p\..*)?",
     re.ASCII,
 )
@@ -48,7 +55,7 @@ def hgvs_g(variant: Variant, genome: ReferenceGenome) -> str:
     if not (ref and alt):
         start, ref, alt = shift_right(variant.contig, start, ref, alt, genome, length)
     kind = "m" if variant.contig == "chrM" else "g"
-    copied = _copied(variant.contig, start, ref, alt, genome, Strand.PLUS)
+    copied = _copied(variant.contig, start, ref, alt, genome, Strand.PLUS, (0, length))
     return f"{name}:{kind}.{_describe(start, ref, alt, copied, Strand.PLUS, str)}"
 
 
@@ -83,18 +90,14 @@ def hgvs_c(variant: Variant, transcript: Transcript, genome: ReferenceGenome) ->
             f"It runs from {transcript.start + 1} to {transcript.end} on {transcript.contig}; "
             "describe the variant on the genome instead.",
         )
+    bounds = (transcript.start, transcript.end)
     if not (ref and alt):
         room = 0 if ref else 1  # an insertion keeps a neighbour on either side
         if strand is Strand.PLUS:
-            start, ref, alt = shift_right(contig, start, ref, alt, genome, transcript.end - room)
+            start, ref, alt = shift_right(contig, start, ref, alt, genome, bounds[1] - room)
         else:
-            moved, new_ref, new_alt = shift_left(contig, start, ref, alt, genome)
-            floor = transcript.start + room
-            if moved >= floor:
-                start, ref, alt = moved, new_ref, new_alt
-            else:
-                start, ref, alt = _unshift(moved, new_ref, new_alt, floor)
-    copied = _copied(contig, start, ref, alt, genome, strand)
+            start, ref, alt = shift_left(contig, start, ref, alt, genome, bounds[0] + room)
+    copied = _copied(contig, start, ref, alt, genome, strand, bounds)
     prefix = "c" if transcript.is_coding else "n"
     return f"{transcript.id}:{prefix}.{_describe(start, ref, alt, copied, strand, mapping.label_at)}"
 
@@ -109,3 +112,146 @@ def hgvs_c_of_gene(variant: Variant, gene: Gene, genome: ReferenceGenome) -> dic
         except OutsideGenesError:
             continue  # this transcript is shorter than the gene
     return found
+
+
+def parse_hgvs_c(text: str, annotation: GeneAnnotation, genome: ReferenceGenome) -> Variant:
+    """Read a description on a transcript and return the normal form of the variant.
+
+    `NM_000249.4:c.790+1G>A`, `NM_000249.4(MLH1):c.790+1G>A`, `MLH1:c.790+1G>A` and `n.` for non-coding transcripts.
+    After a gene's name its MANE Select transcript is meant, if the annotation tags one; otherwise the description has
+    to mean the same on every transcript of the gene that it fits.
+
+    Raises
+    ------
+    InvalidVariantError
+        If the text is no such description, does not fit the transcript, or means different variants on different
+        transcripts of the gene named (the message lists them).
+    UnknownGeneError
+        If the annotation lacks the transcript or gene.
+    ReferenceMismatchError, NoSequenceError, UnknownContigError, PositionOutOfRangeError, BuildMismatchError
+        As `normalize_variant`.
+    """
+    match = _DESCRIPTION.fullmatch(clean(text))
+    if match is None:
+        raise invalid(
+            text, "its description is not read", "Write for example NM_000249.4:c.790+1G>A or MLH1:c.790+1G>A."
+        )
+    outer, inner = match["reference"], match["inner"]
+    named = next((name for name in (inner, outer) if name and _TRANSCRIPT_LIKE.fullmatch(name)), None)
+    if named is not None:
+        transcript = annotation.transcript(named)
+        return _from_transcript(text, match, transcript, annotation, genome)
+    gene_or_transcript = _gene_or_transcript(outer, annotation)
+    if isinstance(gene_or_transcript, Transcript):
+        return _from_transcript(text, match, gene_or_transcript, annotation, genome)
+    return _from_gene(text, match, gene_or_transcript, annotation, genome)
+
+
+def _gene_or_transcript(name: str, annotation: GeneAnnotation) -> Gene | Transcript:
+    try:
+        return annotation.gene(name)
+    except UnknownGeneError as unknown:
+        try:
+            return annotation.transcript(name)
+        except UnknownGeneError:
+            raise unknown from None
+
+
+def _from_gene(
+    text: str, match: re.Match[str], gene: Gene, annotation: GeneAnnotation, genome: ReferenceGenome
+) -> Variant:
+    """Read a description on whichever transcripts of the gene it fits; refuse to guess between different meanings."""
+    meanings: dict[Variant, list[str]] = {}
+    refusals: dict[str, SpliceEngineError] = {}
+    for transcript in gene.transcripts:
+        try:
+            variant = _from_transcript(text, match, transcript, annotation, genome)
+        except (InvalidVariantError, PositionOutOfRangeError, ReferenceMismatchError, NoSequenceError) as refusal:
+            refusals[transcript.id] = refusal
+            continue
+        if MANE_SELECT in transcript.tags:
+            return variant
+        meanings.setdefault(variant, []).append(transcript.id)
+    standard = next((transcript.id for transcript in gene.transcripts if MANE_SELECT in transcript.tags), None)
+    if standard is not None and meanings:
+        others = ", ".join(name for names in meanings.values() for name in names)
+        raise InvalidVariantError(
+            f"{shortened(text)} does not fit {standard}, the MANE Select transcript of {gene.name}, but fits {others}.",
+            f"Name the transcript that is meant. ({refusals[standard].message})",
+        )
+    if len(meanings) == 1:
+        return next(iter(meanings))
+    if not meanings:
+        raise refusals[gene.representative_id]
+    listed = "; ".join(f"{', '.join(sorted(ids))}: {variant}" for variant, ids in meanings.items())
+    raise InvalidVariantError(
+        f"{shortened(text)} means different variants on the transcripts of {gene.name}: {listed}.",
+        "Name the transcript in place of the gene.",
+    )
+
+
+def _from_transcript(
+    text: str, match: re.Match[str], transcript: Transcript, annotation: GeneAnnotation, genome: ReferenceGenome
+) -> Variant:
+    mapping = TranscriptMap(transcript)
+    coding = match["kind"] == "c"
+    change = parse_change(text, match["change"])
+    start = mapping.parse_label(match["start"], coding)
+    end = mapping.parse_label(match["end"], coding) if match["end"] else start
+    plus = transcript.strand is Strand.PLUS
+    if (end < start) if plus else (end > start):
+        raise invalid(text, "its range ends before it starts")
+    low, high = min(start, end), max(start, end)
+    if change.inserts_between:
+        if high != low + 1:
+            raise invalid(
+                text,
+                "an insertion stands between two bases that are neighbours on the genome",
+                "Write for example c.100_101insA.",
+            )
+        low, length = high, 0
+    else:
+        length = high - low + 1
+        change.check_length(text, length)
+    ref, alt = change.ref, change.alt
+    if not plus:
+        ref, alt = None if ref is None else reverse_complement(ref), reverse_complement(alt)
+    raw = RawVariant(text, transcript.contig, low, ref, length, alt, change.duplicated, annotation.build)
+    return normalize_variant(raw, genome)
+
+
+def _copied(
+    contig: str,
+    start: int,
+    ref: str,
+    alt: str,
+    genome: ReferenceGenome,
+    strand: Strand,
+    bounds: tuple[int, int],
+) -> bool:
+    """Whether inserted bases repeat those just before them in the direction of the strand, within the bounds."""
+    if ref:
+        return False
+    low, high = (start - len(alt), start) if strand is Strand.PLUS else (start, start + len(alt))
+    return bounds[0] <= low and high <= bounds[1] and genome.fetch_padded(contig, low, high) == alt
+
+
+def _describe(start: int, ref: str, alt: str, copied: bool, strand: Strand, label: Callable[[int], str]) -> str:
+    """Write the description of a trimmed change; `start` is 0-based, `label` takes 1-based positions."""
+    plus = strand is Strand.PLUS
+
+    def span(first: int, last: int) -> str:
+        if first == last:
+            return label(first)
+        ends = (label(first), label(last))
+        return "_".join(ends if plus else ends[::-1])
+
+    own_ref, own_alt = (ref, alt) if plus else (reverse_complement(ref), reverse_complement(alt))
+    if not ref:
+        if copied:
+            return f"{span(start - len(alt) + 1, start) if plus else span(start + 1, start + len(alt))}dup"
+        return f"{span(start, start + 1)}ins{own_alt}"
+    place = span(start + 1, start + len(ref))
+    if not alt:
+        return f"{place}del"
+    return f"{place}{own_ref}>{own_alt}" if len(ref) == len(alt) == 1 else f"{place}delins{own_alt}"

@@ -6,18 +6,28 @@ The algorithm is that of Tan, Abecasis & Kang, Bioinformatics 2015;31:2202 (`vt 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from agentic_spliceai.splice_engine.errors import (
     BuildMismatchError,
     NoSequenceError,
     PositionOutOfRangeError,
     ReferenceMismatchError,
-    SpliceEngineError,
 )
 from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
 from agentic_spliceai.splice_engine.genome.sequence import reverse_complement
 from agentic_spliceai.splice_engine.genome.types import Interval, Variant
-from agentic_spliceai.splice_engine.genome.variant_parsing import RawVariant, as_variant, invalid, shortened
+from agentic_spliceai.splice_engine.genome.variant_parsing import (
+    RawVariant,
+    as_variant,
+    invalid,
+    is_transcript_hgvs,
+    parse_raw,
+    shortened,
+)
+
+if TYPE_CHECKING:
+    from agentic_spliceai.splice_engine.genome.annotation import GeneAnnotation
 
 _STRIDE = 512  # bases fetched at a time while a change is shifted
 
@@ -35,8 +45,8 @@ def normalize_variant(raw: RawVariant | Variant, genome: ReferenceGenome) -> Var
     Returns
     -------
     Variant
-        Trimmed and left-aligned; an insertion or deletion has one anchor base, its left neighbour (at base 1 of a contig
-        the right one, as VCF prescribes).
+        Trimmed and left-aligned; an insertion or deletion has one anchor base, its left neighbour (at base 1 of a
+        contig the right one, as VCF prescribes).
 
     Raises
     ------
@@ -72,10 +82,35 @@ def normalize_variant(raw: RawVariant | Variant, genome: ReferenceGenome) -> Var
     if not before:
         anchor = genome.fetch_padded(raw.contig, start + len(ref), start + len(ref) + 1)
     if anchor == "N":
-        raise _no_sequence(raw, "beside it")
+        raise _no_sequence(raw, "beside")
     if before:
         return as_variant(raw, start, anchor + ref, anchor + alt)
     return as_variant(raw, 1, ref + anchor, alt + anchor)
+
+
+def resolve_variant(text: str, genome: ReferenceGenome, annotation: GeneAnnotation | None = None) -> Variant:
+    """Read a variant in any accepted form, compare it with the genome, and return its normal form.
+
+    Parameters
+    ----------
+    text
+        Genomic, SPDI, VCF line, or, with an annotation, HGVS on a transcript.
+    genome
+        Reference.
+    annotation
+        Genes, for descriptions on a transcript.
+
+    Raises
+    ------
+    SpliceEngineError
+        The typed errors of `parse_raw`, `parse_hgvs_c` and `normalize_variant`.
+    """
+    # Transcript descriptions build on this module, so that their module cannot be imported before it.
+    from agentic_spliceai.splice_engine.genome.hgvs import parse_hgvs_c
+
+    if is_transcript_hgvs(text) and annotation is not None:
+        return parse_hgvs_c(text, annotation, genome)
+    return normalize_variant(parse_raw(text), genome)
 
 
 def trim(start: int, ref: str, alt: str) -> tuple[int, str, str]:
@@ -103,7 +138,9 @@ def trim(start: int, ref: str, alt: str) -> tuple[int, str, str]:
     return start + shared, ref[shared:], alt[shared:]
 
 
-def shift_left(contig: str, start: int, ref: str, alt: str, genome: ReferenceGenome) -> tuple[int, str, str]:
+def shift_left(
+    contig: str, start: int, ref: str, alt: str, genome: ReferenceGenome, limit: int = 0
+) -> tuple[int, str, str]:
     """Move a pure insertion or deletion as far left as it means the same.
 
     Parameters
@@ -114,6 +151,8 @@ def shift_left(contig: str, start: int, ref: str, alt: str, genome: ReferenceGen
         Exactly one of them is empty.
     genome
         Reference.
+    limit
+        0-based position that the start does not go below.
 
     Returns
     -------
@@ -124,8 +163,8 @@ def shift_left(contig: str, start: int, ref: str, alt: str, genome: ReferenceGen
     size = len(bases)
     rotated = 0  # bases[(-1 - rotated) % size] is the last base after `rotated` steps to the left
     moving = True
-    while moving and start > 0:
-        window = genome.fetch_padded(contig, max(0, start - _STRIDE), start)
+    while moving and start > limit:
+        window = genome.fetch_padded(contig, max(limit, start - _STRIDE), start)
         for base in reversed(window):
             if base != bases[(-1 - rotated) % size]:
                 moving = False
@@ -174,34 +213,34 @@ def _reference_bases(raw: RawVariant, genome: ReferenceGenome) -> str:
         )
     found = genome.fetch(Interval(contig=raw.contig, start=start, end=end))
     if "N" in found:
-        raise _no_sequence(raw, "there")
+        raise _no_sequence(raw, "at")
     if raw.ref is not None and raw.ref != found:
         raise _mismatch(raw, found, genome)
     return found
 
 
-def _no_sequence(raw: RawVariant, where: str) -> SpliceEngineError:
+def _no_sequence(raw: RawVariant, where: str) -> NoSequenceError:
     return NoSequenceError(
-        f"the genome file has no sequence (N) at {raw.contig}:{raw.position}, {where} {shortened(raw.text)} lies."
-        if where == "there"
-        else f"the genome file has no sequence (N) beside {shortened(raw.text)}.",
+        f"the genome file has no sequence (N) {where} {shortened(raw.text)}, near {raw.contig}:{raw.position}.",
         "Use a genome file that covers this place; nothing can be scored here.",
     )
 
 
-def _mismatch(raw: RawVariant, found: str, genome: ReferenceGenome) -> SpliceEngineError:
+def _mismatch(raw: RawVariant, found: str, genome: ReferenceGenome) -> ReferenceMismatchError:
     given = raw.ref or ""
     start, end = raw.position - 1, raw.position - 1 + raw.ref_length
     hints: list[str] = []
-    if reverse_complement(given) == found:
-        hints.append("REF fits the other strand: give both alleles on the plus strand")
-    if genome.fetch_padded(raw.contig, start + 1, end + 1) == given:
-        hints.append(f"REF fits position {raw.position + 1}: the position may be 0-based")
-    if genome.fetch_padded(raw.contig, start - 1, end - 1) == given:
-        hints.append(f"REF fits position {raw.position - 1}: the position may be one too high")
+    if not is_transcript_hgvs(raw.text):
+        if reverse_complement(given) == found:
+            hints.append("REF fits the other strand: give both alleles on the plus strand")
+        hints.extend(
+            f"REF fits {raw.position + step}: check whether the position is 0- or 1-based"
+            for step in (1, -1)
+            if genome.fetch_padded(raw.contig, start + step, end + step) == given
+        )
     advice = "; ".join(hints) or f"Check position, alleles and build (the genome is {genome.build or genome.path.name})"
     return ReferenceMismatchError(
-        f"REF of {shortened(raw.text)} is {_few(given)}, but the genome has {_few(found)} "
+        f"REF of {shortened(raw.text)} is {_few(given)} on the plus strand, but the genome has {_few(found)} "
         f"at {raw.contig}:{raw.position}.",
         f"{advice}.",
     )

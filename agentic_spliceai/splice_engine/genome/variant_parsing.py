@@ -21,7 +21,8 @@ _SHOWN = 60
 
 # Characters that word processors and web pages put in place of the plain ones.
 _TYPOGRAPHY = str.maketrans({
-    "\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-", "\u2014": "-", "\u2212": "-", "\ufe63": "-", "\uff0d": "-",
+    "\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-", "\u2014": "-", "\u2212": "-", "\ufe63": "-",
+    "\uff0d": "-",
     "\u203a": ">", "\u2192": ">", "\u27f6": ">", "\uff1e": ">", "\ufe65": ">", "\u21d2": ">",
     "\u00a0": " ", "\u2009": " ", "\u202f": " ", "\u200b": None, "\ufeff": None, "\uff1a": ":",
 })  # fmt: skip
@@ -36,7 +37,7 @@ _GENOMIC = re.compile(
 _HGVS_G = re.compile(
     r"(?P<contig>[\w.*-]+?)\s*:\s*[gm]\.\s*(?P<start>\d[\d,]*)(?:_(?P<end>\d[\d,]*))?(?P<change>.+)", re.ASCII
 )
-_HGVS_TRANSCRIPT = re.compile(r"[^:\s]+\s*:\s*[cnrp]\.", re.ASCII)
+_HGVS_TRANSCRIPT = re.compile(r"[^:\s]+(?:\s*:\s*|\s+)[cnrp]\.", re.ASCII)
 _CHANGE = re.compile(
     r"(?P<sub_ref>[A-Z]+)>(?P<sub_alt>[A-Z]+)"
     r"|del(?P<delins_ref>[A-Z]*|\d+)ins(?P<delins_alt>[A-Z]+)"
@@ -112,7 +113,7 @@ def is_transcript_hgvs(text: str) -> bool:
 
 
 def clean(text: str) -> str:
-    """Strip a text, replace typographic dashes, arrows and spaces by plain ones, and refuse what cannot be a variant."""
+    """Strip a text and replace typographic dashes, arrows and spaces by plain ones; refuse one that is far too long."""
     if len(text) > _LONGEST:
         raise invalid(text, f"it has {len(text)} characters")
     return text.translate(_TYPOGRAPHY).replace("&gt;", ">").strip(" \r\n\"'")
@@ -122,8 +123,8 @@ def parse_raw(text: str, build: GenomeBuild | None = None) -> RawVariant:
     """Read a genomic variant without looking at a genome.
 
     Accepted are `chr3-37012011-A-G` and its spellings with `:`, `_`, `/`, `>` or spaces, HGVS `g.` (substitution, del,
-    dup, ins, delins), SPDI (an accession with version; 0-based, deletion as bases or as their number), and a VCF line with
-    one ALT allele. Positions may have commas, alleles either case.
+    dup, ins, delins), SPDI (an accession with version; 0-based, deletion as bases or as their number), and a VCF line
+    with one ALT allele. Positions may have commas, alleles either case.
 
     Parameters
     ----------
@@ -158,12 +159,14 @@ def parse_raw(text: str, build: GenomeBuild | None = None) -> RawVariant:
 def parse_variant(text: str, build: GenomeBuild | None = None) -> Variant:
     """Read a genomic variant that gives both alleles; it is neither normalised nor compared with a genome.
 
-    Parameters and errors are those of `parse_raw`; moreover a text that leaves bases out (`del`, `dup`, an empty allele)
-    is an InvalidVariantError here, because only a genome can fill them in: see `resolve_variant`.
+    Parameters and errors are those of `parse_raw`; moreover a text that leaves bases out (`del`, `dup`, an empty
+    allele) is an InvalidVariantError here, because only a genome can fill them in: see `resolve_variant`.
     """
     raw = parse_raw(text, build)
     if not raw.ref or not raw.alt:
-        raise invalid(text, "its bases are not all given", "Give both alleles with an anchor base, or use resolve_variant.")
+        raise invalid(
+            text, "its bases are not all given", "Give both alleles with an anchor base, or use resolve_variant."
+        )
     return as_variant(raw, raw.position, raw.ref, raw.alt)
 
 
@@ -196,7 +199,9 @@ def raw_from_alleles(
         raise invalid(text, "REF and ALT are the same", "Give the changed allele as ALT.")
     own = refseq_build(contig)
     if own is None and re.fullmatch(r"NC_0000\d\d\.\d+", contig) and canonical_contig(contig) != contig:
-        raise invalid(text, f"{contig} is a version of no build that is known", "Use the accession of GRCh37 or GRCh38.")
+        raise invalid(
+            text, f"{contig} is a version of no build that is known", "Use the accession of GRCh37 or GRCh38."
+        )
     if own is not None and build is not None and own is not build:
         raise invalid(text, f"{contig} is on {own}, not on {build}", f"Give the accession of {build}, or use {own}.")
     return RawVariant(text, canonical_contig(contig), position, ref, len(ref), alt, build=own or build)
@@ -249,7 +254,9 @@ def _from_hgvs_g(text: str, match: re.Match[str], build: GenomeBuild | None) -> 
         raise invalid(text, f"its range ends ({end}) before it starts ({start})")
     if change.inserts_between:
         if end != start + 1:
-            raise invalid(text, "an insertion stands between two neighbouring bases", "Write for example g.100_101insA.")
+            raise invalid(
+                text, "an insertion stands between two neighbouring bases", "Write for example g.100_101insA."
+            )
         return _unspelled(text, match["contig"], end, 0, change.alt, False, build)
     length = end - start + 1
     change.check_length(text, length)

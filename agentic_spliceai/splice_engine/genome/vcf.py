@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from agentic_spliceai.splice_engine.errors import (
     SpliceEngineError,
     UnsupportedAlleleError,
 )
+from agentic_spliceai.splice_engine.genome.text_files import numbered_lines
 from agentic_spliceai.splice_engine.genome.types import GenomeBuild
 from agentic_spliceai.splice_engine.genome.variant_parsing import RawVariant, raw_from_alleles, shortened
 
@@ -76,7 +75,7 @@ def iter_vcf(path: Path | str, build: GenomeBuild | None = None) -> Iterator[Vcf
 
 
 def read_vcf_header(path: Path | str) -> list[str]:
-    """Return the lines before the first record, `#CHROM` line included, without their line ends; raises as `iter_vcf`."""
+    """Return the lines before the first record, `#CHROM` included, without line ends; raises as `iter_vcf`."""
     header: list[str] = []
     for _, line in _lines(Path(path)):
         if not line.startswith("#"):
@@ -116,26 +115,7 @@ def _alleles(record: int, number: int, line: str, build: GenomeBuild | None) -> 
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    number = 0
-    try:
-        with path.open("rb") as probe:
-            head = probe.read(5)
-        if head[:2] == b"\x1f\x8b":
-            with gzip.open(path) as probe_zipped:
-                head = probe_zipped.read(5)
-            handle = gzip.open(path, "rt", encoding="utf-8", errors="surrogateescape")
-        else:
-            handle = path.open(encoding="utf-8", errors="surrogateescape")
-        with handle:
-            if head == b"BCF\x02\x02" or head[:3] == b"BCF":
-                raise ResourceError(f"{path.name} is a BCF.", f"Turn it into a VCF: `bcftools view {path.name} > in.vcf`.")
-            for number, line in enumerate(handle, 1):
-                yield number, line.rstrip("\r\n")
-    except (EOFError, zlib.error, gzip.BadGzipFile) as problem:
-        raise ResourceError(
-            f"the VCF {path.name} is damaged after line {number} ({problem}).", "Fetch or write the file again."
-        ) from problem
-    except OSError as problem:
-        raise ResourceError(
-            f"the VCF {path} cannot be read ({problem.strerror}).", "Check the path and its permissions."
-        ) from problem
+    for number, line in numbered_lines(path, ResourceError, "the VCF"):
+        if number == 1 and line.startswith("BCF"):
+            raise ResourceError(f"{path.name} is a BCF.", f"Turn it into a VCF: `bcftools view {path.name} > in.vcf`.")
+        yield number, line

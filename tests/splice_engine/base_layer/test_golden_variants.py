@@ -99,9 +99,7 @@ def compare(mirror: Path, tmp_path: Path, model: str, distance: int, wanted: set
         for alt in record.alts
     ]
     texts = [f"{record.chrom}-{record.position}-{record.ref}-{alt}" for record, _, alt in inputs]
-    rows = score_variants(
-        texts, genome, annotation, network, distance=distance, mask=Mask.NEAREST_BOUNDARY
-    )
+    rows = score_variants(texts, genome, annotation, network, distance=distance, mask=Mask.NEAREST_BOUNDARY)
     counts = {"rows": 0, "scores": 0, "refused": 0, "only_us": 0, "multi_base": 0}
     for (record, mask_record, alt), row in zip(inputs, rows, strict=True):
         counts["rows"] += 1

@@ -18,7 +18,7 @@ THRESHOLDS = Thresholds(weak=0.1, moderate=0.2, strong=0.5, source="toy", calibr
 class MotifModel:
     """Donor and acceptor probability from the share of motif bases that match; two members that differ by a factor.
 
-    The logit of a site is `steepness * (matches - (motif length - 1.5))`, of neither 0, so that a whole motif gives
+    The logit of a site is `steepness * (matches - (motif length - 0.5))`, of neither 0, so that a whole motif gives
     more than one half, and one mismatch less.
     """
 
@@ -48,8 +48,8 @@ class MotifModel:
                 start = at + half - shift
                 seen = one_hot_batch[:, start : start + len(motif)]
                 matches = (seen * wanted).sum(axis=(1, 2))
-                for member, steepness in enumerate((2.0, 4.0)):
-                    logits[:, member, at, column] = steepness * (matches - (len(motif) - 1.5))
+                for member, steepness in enumerate((4.0, 8.0)):
+                    logits[:, member, at, column] = steepness * (matches - (len(motif) - 0.5))
         return Prediction(softmax(logits), logits)
 
 

@@ -7,13 +7,45 @@ from typing import Any
 
 NAMES = {"ours": "this model", "openspliceai": "OpenSpliceAI MANE, 400 nt"}
 
+INTENDED_USE = """## Intended use and limits
+
+For demonstrations, for tests, for first looks and for work without a network connection. For research use. It is no
+medical device, and no clinical decision may rest on it. Where scores matter, use a 10,000-nt model: with 400 nt of
+context this one cannot see the exon's other end, branch points and enhancers beyond 200 nt, or anything else that far
+away, and it calls more false sites than the large models do. It was trained on human genes only, many of them disease
+genes, and on annotated sites: deep-intronic and cryptic sites count as negatives. Its scores have not been calibrated
+against measured effects of variants; the delta thresholds that go with it are borrowed.
+"""
+
+NOTES = """Top-k accuracy: share of true sites among the k highest scores, k the number of true sites. Sequence beyond a locus is
+N in this comparison. OpenSpliceAI held out the same chromosomes; it was trained on one MANE transcript of every
+protein-coding gene, so that sites of other transcripts and of non-coding genes count against it in the first two
+tables, and it saw several times as many genes as this model did.
+"""
+
+RERUN = """## Again
+
+```
+python -m agentic_spliceai.splice_engine.base_layer.training prepare --out DIR --genome FASTA --annotation GTF
+python -m agentic_spliceai.splice_engine.base_layer.training train --out DIR --seed 1
+python -m agentic_spliceai.splice_engine.base_layer.training export --out DIR
+python -m agentic_spliceai.splice_engine.base_layer.training evaluate --out DIR --openspliceai FOLDER
+```
+
+`small-400nt.json` beside this file holds the settings, the validation history and every figure. Seeds fix initial
+weights and windows; sums of floating-point numbers differ from machine to machine, and a time limit decides when the
+decay begins (`decay_from`), so a repeat agrees within noise, not bit by bit.
+"""
+
 
 def build_card(metadata: Mapping[str, Any], evaluation: Mapping[str, Any]) -> dict[str, Any]:
     """Join the weights' header and the evaluation into one document."""
     return {
         "name": "small-400nt",
         "format": 1,
-        "architecture": {key: metadata[key] for key in ("context", "negative_slope", "batch_norm_eps", "members", "seeds")},
+        "architecture": {
+            key: metadata[key] for key in ("context", "negative_slope", "batch_norm_eps", "members", "seeds")
+        },
         "corpus": metadata["corpus"],
         "training": metadata["training"],
         "evaluation": evaluation,
@@ -23,9 +55,15 @@ def build_card(metadata: Mapping[str, Any], evaluation: Mapping[str, Any]) -> di
 def render_card(card: Mapping[str, Any]) -> str:
     """Return the card as Markdown."""
     parts = [
-        _head(card), _intended_use(), _data(card), _training(card), *(_table(card, p) for p in card["evaluation"]["test"]["panels"]),
-        _notes(card), _calibration(card), _rerun(),
-    ]  # fmt: skip
+        _head(card),
+        INTENDED_USE,
+        _data(card),
+        _training(card),
+        *(_table(card, panel) for panel in card["evaluation"]["test"]["panels"]),
+        NOTES,
+        _calibration(card),
+        RERUN,
+    ]
     return "\n".join(parts)
 
 
@@ -45,34 +83,23 @@ kernels float16, all else float32, computed in float32.
 """
 
 
-def _intended_use() -> str:
-    return """## Intended use and limits
-
-For demonstrations, for tests, for first looks and for work without a network connection. For research use. It is no
-medical device, and no clinical decision may rest on it. Where scores matter, use a 10,000-nt model: with 400 nt of
-context this one cannot see the exon's other end, branch points and enhancers beyond 200 nt, or anything else that far
-away, and it calls more false sites than the large models do. It was trained on human genes only, many of them disease
-genes, and on annotated sites: deep-intronic and cryptic sites count as negatives. Its scores have not been calibrated
-against measured effects of variants; the delta thresholds that go with it are borrowed.
-"""
-
-
 def _data(card: Mapping[str, Any]) -> str:
     c = card["corpus"]
     split = c["split"]
     left_out = ", ".join(f"{contig}:{start + 1:,}-{end:,}" for contig, start, end in split["left_out"])
     lines = [
         "## Data\n",
-        f"- Genome: {c['build']}, {c['genome']}; SHA-256 `{c['genome_sha256']}`. The human reference sequence is in the "
-        "public domain.",
-        f"- Annotation: {c['annotation']}; SHA-256 `{c['annotation_sha256']}`. RefSeq coordinates (NCBI; a work of the US "
-        "government, public domain).",
-        "- Labels: the splice sites of all transcripts on the gene's strand; donor on the last exonic base, acceptor on the "
-        "first. Positions without sequence, or donor in one transcript and acceptor in another, are ignored.",
-        f"- Split by chromosome: test {', '.join(split['test'])}; validation {', '.join(split['validation'])}; the rest "
-        f"trains. Left out: {left_out} (false duplication).",
-        f"- Copies across the split: a training or validation gene with a splice site whose {c['paralog_window']} nt are "
-        f"found at a test gene's site is set aside: {len(c['paralogs'])} found. More distant paralogs were not looked for.",
+        f"- Genome: {c['build']}, {c['genome']}; SHA-256 `{c['genome_sha256']}`. The human reference sequence "
+        "is in the public domain.",
+        f"- Annotation: {c['annotation']}; SHA-256 `{c['annotation_sha256']}`. RefSeq coordinates (NCBI; a "
+        "work of the US government, public domain).",
+        "- Labels: the splice sites of all transcripts on the gene's strand; donor on the last exonic base, acceptor "
+        "on the first. Positions without sequence, or donor in one transcript and acceptor in another, are ignored.",
+        f"- Split by chromosome: test {', '.join(split['test'])}; validation {', '.join(split['validation'])}; the "
+        f"rest trains. Left out: {left_out} (false duplication).",
+        f"- Copies across the split: a training or validation gene with a splice site whose {c['paralog_window']} nt "
+        f"are found at a test gene's site is set aside: {len(c['paralogs'])} found. More distant paralogs were not "
+        "looked for.",
         f"- Arrays: SHA-256 `{c['corpus_sha256']}`.\n",
         "| part | genes | loci (overlapping genes united) | positions | donors | acceptors |",
         "|---|---:|---:|---:|---:|---:|",
@@ -88,17 +115,18 @@ def _training(card: Mapping[str, Any]) -> str:
     lines = [
         "## Training\n",
         "AdamW, constant learning rate after warm-up and linear decay to zero, running mean of the weights, batch-norm "
-        "statistics measured anew on training windows at the end, checkpoint chosen on validation (mean PR-AUC). Windows "
-        "with a splice site are all used; of the others a fraction, weighted by its reciprocal. Part of the windows see N "
-        "beyond the gene, as variant scoring has it, the others the real sequence.\n",
-        "| seed | steps | epochs | minutes | hardware | learning rate | weight decay | windows | empty kept | N beyond gene |",
+        "statistics measured anew on training windows at the end, checkpoint chosen on validation (mean PR-AUC). "
+        "Windows with a splice site are all used; of the others a fraction, weighted by its reciprocal. Part of the "
+        "windows see N beyond the gene, as variant scoring has it, the others the real sequence.\n",
+        "| seed | steps | epochs | minutes | hardware | learning rate | weight decay | windows | empty kept "
+        "| N beyond gene |",
         "|---:|---:|---:|---:|---|---:|---:|---|---:|---:|",
     ]
     for r in card["training"]:
         s = r["settings"]
         lines.append(
-            f"| {s['seed']} | {r['steps']:,} | {r['epochs']} | {r['minutes']} | {r['hardware']} | {s['learning_rate']} | "
-            f"{s['weight_decay']} | {s['batch']} x {s['width']:,} nt | {s['empty_fraction']} | {s['mask_fraction']} |"
+            f"| {s['seed']} | {r['steps']:,} | {r['epochs']} | {r['minutes']} | {r['hardware']} | "
+            f"{s['learning_rate']} | {s['weight_decay']} | {s['batch']} x {s['width']:,} nt | {s['empty_fraction']} | {s['mask_fraction']} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -106,8 +134,8 @@ def _training(card: Mapping[str, Any]) -> str:
 def _table(card: Mapping[str, Any], panel: Mapping[str, Any]) -> str:
     lines = [
         f"## Test: {panel['name']}\n",
-        f"{panel['meaning'][0].upper()}{panel['meaning'][1:]}; {panel['loci']:,} loci; 95 % intervals by bootstrap over "
-        f"loci ({card['evaluation']['test']['bootstrap_draws']:,} draws).\n",
+        f"{panel['meaning'][0].upper()}{panel['meaning'][1:]}; {panel['loci']:,} loci; 95 % intervals by bootstrap "
+        f"over loci ({card['evaluation']['test']['bootstrap_draws']:,} draws).\n",
         "| model | class | sites | positions | top-k accuracy | PR-AUC |",
         "|---|---|---:|---:|---:|---:|",
     ]
@@ -118,7 +146,8 @@ def _table(card: Mapping[str, Any], panel: Mapping[str, Any]) -> str:
             name += ", ensemble" if row["member"] is None else f", member {row['member'] + 1}"
         for kind, m in row["panels"][panel["name"]].items():
             lines.append(
-                f"| {name} | {kind} | {m['sites']:,} | {m['positions']:,} | {_estimate(m['top_k'])} | {_estimate(m['pr_auc'])} |"
+                f"| {name} | {kind} | {m['sites']:,} | {m['positions']:,} | {_estimate(m['top_k'])} | "
+                f"{_estimate(m['pr_auc'])} |"
             )
         if several and row["member"] is None:
             lines += _mean_of_members(card, row["model"], panel["name"])
@@ -126,7 +155,9 @@ def _table(card: Mapping[str, Any], panel: Mapping[str, Any]) -> str:
 
 
 def _mean_of_members(card: Mapping[str, Any], model: str, panel: str) -> list[str]:
-    members = [r["panels"][panel] for r in card["evaluation"]["rows"] if r["model"] == model and r["member"] is not None]
+    members = [
+        r["panels"][panel] for r in card["evaluation"]["rows"] if r["model"] == model and r["member"] is not None
+    ]
     lines = []
     for kind, first in members[0].items():
         means = [sum(m[kind][key]["value"] for m in members) / len(members) for key in ("top_k", "pr_auc")]
@@ -137,20 +168,12 @@ def _mean_of_members(card: Mapping[str, Any], model: str, panel: str) -> list[st
     return lines
 
 
-def _notes(card: Mapping[str, Any]) -> str:
-    return """Top-k accuracy: share of true sites among the k highest scores, k the number of true sites. Sequence beyond a
-locus is N in this comparison. OpenSpliceAI held out the same chromosomes; it was trained on one MANE transcript of
-every protein-coding gene, so that sites of other transcripts and of non-coding genes count against it in the first two
-tables, and it saw several times as many genes as this model did.
-"""
-
-
 def _calibration(card: Mapping[str, Any]) -> str:
     panel = card["evaluation"]["test"]["panels"][0]["name"]
     lines = [
         f"## Calibration, {panel}\n",
-        "Sum of probabilities over the number of sites (1 is right), and the mean distance between score and share of true "
-        "sites over bins of score from 0.1 up, weighted by positions.\n",
+        "Sum of probabilities over the number of sites (1 is right), and the mean distance between score and share of "
+        "true sites over bins of score from 0.1 up, weighted by positions.\n",
         "| model | class | expected / observed sites | calibration error |",
         "|---|---|---:|---:|",
     ]
@@ -161,29 +184,19 @@ def _calibration(card: Mapping[str, Any]) -> str:
                 f"| {NAMES[row['model']]} | {kind} | {m['expected_over_observed_sites']:.3f} | "
                 f"{m['calibration_error_from_0.1']:.3f} |"
             )
-    lines += ["", "Reliability of this model:\n", "| class | score | positions | mean score | true sites |", "|---|---|---:|---:|---:|"]
+    lines += [
+        "",
+        "Reliability of this model:\n",
+        "| class | score | positions | mean score | true sites |",
+        "|---|---|---:|---:|---:|",
+    ]
     for kind, m in whole[0]["panels"][panel].items():
         for b in m["reliability"]:
             lines.append(
-                f"| {kind} | {b['low']:g}-{b['high']:g} | {b['positions']:,} | {b['mean_score']:.4f} | {b['site_fraction']:.4f} |"
+                f"| {kind} | {b['low']:g}-{b['high']:g} | {b['positions']:,} | {b['mean_score']:.4f} | "
+                f"{b['site_fraction']:.4f} |"
             )
     return "\n".join(lines) + "\n"
-
-
-def _rerun() -> str:
-    return """## Again
-
-```
-python -m agentic_spliceai.splice_engine.base_layer.training prepare --out DIR --genome FASTA --annotation GTF
-python -m agentic_spliceai.splice_engine.base_layer.training train --out DIR --seed 1
-python -m agentic_spliceai.splice_engine.base_layer.training export --out DIR
-python -m agentic_spliceai.splice_engine.base_layer.training evaluate --out DIR --openspliceai FOLDER
-```
-
-`small-400nt.json` beside this file holds the settings, the validation history and every figure. Seeds fix initial
-weights and windows; sums of floating-point numbers differ from machine to machine, and a time limit decides when the
-decay begins (`decay_from`), so a repeat agrees within noise, not bit by bit.
-"""
 
 
 def _estimate(e: Mapping[str, float]) -> str:

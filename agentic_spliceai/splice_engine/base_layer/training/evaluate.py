@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def draw_loci(corpus: Corpus, nucleotides: int | None, seed: int) -> tuple[Locus
 
 
 def panels(corpus: Corpus, loci: Sequence[Locus]) -> tuple[Panel, ...]:
-    """Return the comparisons: all genes, protein-coding genes, and these with their representative transcripts' sites only.
+    """Return the comparisons: all genes, protein-coding genes, and these with the representative transcripts' sites.
 
     In the last one the sites of other transcripts are neither right nor wrong; it is nearest to what OpenSpliceAI was
     trained on, one MANE transcript a protein-coding gene.
@@ -80,11 +81,14 @@ def panels(corpus: Corpus, loci: Sequence[Locus]) -> tuple[Panel, ...]:
     known = [_labels(corpus, locus) != IGNORE for locus in loci]
     coding = tuple(i for i, x in enumerate(loci) if all(g.biotype == PROTEIN_CODING for g in x.genes))
     minor = [
-        (_labels(corpus, x) < SpliceClass.NEITHER) & ~corpus.representative[x.offset : x.offset + x.length] for x in loci
+        (_labels(corpus, x) < SpliceClass.NEITHER) & ~corpus.representative[x.offset : x.offset + x.length]
+        for x in loci
     ]
     return (
         Panel("all genes", "every gene, sites of all transcripts", tuple(range(len(loci))), tuple(known)),
-        Panel("protein-coding", "protein-coding genes, sites of all transcripts", coding, tuple(known[i] for i in coding)),
+        Panel(
+            "protein-coding", "protein-coding genes, sites of all transcripts", coding, tuple(known[i] for i in coding)
+        ),
         Panel(
             "protein-coding, representative",
             "protein-coding genes, sites of the representative transcripts; other transcripts' sites left out",
@@ -111,11 +115,16 @@ def score_loci(
         if cache is not None:
             cache.parent.mkdir(parents=True, exist_ok=True)
             np.save(cache, flat)
-    return [flat[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [flat[a:b] for a, b in pairwise(bounds)]
 
 
 def measure(
-    scores: Sequence[npt.NDArray[np.float32]], corpus: Corpus, loci: Sequence[Locus], panel: Panel, draws: int, seed: int
+    scores: Sequence[npt.NDArray[np.float32]],
+    corpus: Corpus,
+    loci: Sequence[Locus],
+    panel: Panel,
+    draws: int,
+    seed: int,
 ) -> dict[str, Any]:
     """Return the figures of one model on one panel, by class."""
     result: dict[str, Any] = {}

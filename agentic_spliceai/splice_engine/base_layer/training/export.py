@@ -69,6 +69,7 @@ def export_members(folders: Sequence[Path], about: Mapping[str, object], path: P
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".tmp")
     save_file(tensors, beside, metadata={key: json.dumps(value) for key, value in metadata.items()})
+    beside.chmod(0o644)  # safetensors writes it for its owner only
     beside.replace(path)
     return metadata
 

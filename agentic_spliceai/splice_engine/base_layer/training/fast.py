@@ -71,7 +71,14 @@ def _norm(layer: nn.Module, x: Tensor) -> Tensor:
     if not isinstance(layer, nn.BatchNorm1d):
         return x
     return F.batch_norm(
-        x, layer.running_mean, layer.running_var, layer.weight, layer.bias, layer.training, layer.momentum or 0.0, layer.eps
+        x,
+        layer.running_mean,
+        layer.running_var,
+        layer.weight,
+        layer.bias,
+        layer.training,
+        layer.momentum or 0.0,
+        layer.eps,
     )
 
 

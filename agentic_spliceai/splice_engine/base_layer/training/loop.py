@@ -135,11 +135,14 @@ class Trainer:
         What and how long.
     folder
         Receives `checkpoint.pt`, `best.pt` (the chosen weights) and `history.json`.
+    hardware
+        In general words, for the record.
     """
 
-    def __init__(self, corpus: Corpus, settings: TrainSettings, limits: Limits, folder: Path) -> None:
+    def __init__(self, corpus: Corpus, settings: TrainSettings, limits: Limits, folder: Path, hardware: str) -> None:
         self.corpus, self.settings, self.limits, self.folder = corpus, settings, limits, folder
         folder.mkdir(parents=True, exist_ok=True)
+        self.hardware = hardware
         self.train_loci, self.validation_loci = corpus.of(TRAIN), corpus.of(VALIDATION)
         self.counts = Counts.of(corpus)
         self.network = build_network(settings)
@@ -190,6 +193,7 @@ class Trainer:
             "decay_steps": self.state.decay_steps,
             "finished": self.state.finished,
             "minutes": round(self.state.minutes, 1),
+            "hardware": self.hardware,
             "validation": self.history,
         }
 
@@ -221,7 +225,7 @@ class Trainer:
         target = torch.from_numpy(labels.astype(np.int64))
         loss = weighted_loss(logits, target, torch.from_numpy(some.weight), self.sites_per_window)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.learning_rate * self._rate()
@@ -268,7 +272,9 @@ class Trainer:
     def _evaluate(self, loss: float) -> None:
         self.ema.eval()
         found = validate(self.ema, self.corpus, self.validation_loci)
-        self.history.append({"step": self.state.step, "minutes": round(self.state.minutes, 1), "train_loss": loss, **found})
+        self.history.append(
+            {"step": self.state.step, "minutes": round(self.state.minutes, 1), "train_loss": loss, **found}
+        )
         score = (found["donor_pr_auc"] + found["acceptor_pr_auc"]) / 2
         log.info("validation at step %d: %s", self.state.step, json.dumps({k: round(v, 4) for k, v in found.items()}))
         if score > self.best:
@@ -295,7 +301,8 @@ class Trainer:
         saved = torch.load(self.folder / "checkpoint.pt", weights_only=True)
         if saved["settings"] != asdict(self.settings):
             raise SettingError(
-                f"the checkpoint in {self.folder.name} was made with other settings.", "Choose another --out, or the same settings."
+                f"the checkpoint in {self.folder.name} was made with other settings.",
+                "Choose another --out, or the same settings.",
             )
         self.network.load_state_dict(saved["network"])
         self.ema.load_state_dict(saved["ema"])

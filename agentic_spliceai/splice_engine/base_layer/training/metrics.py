@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -109,7 +110,7 @@ def reliability(scores: Scores, truth: Marks, edges: tuple[float, ...]) -> tuple
     """Return mean score and share of true sites by bin of score; empty bins are left out."""
     bins = np.clip(np.searchsorted(np.array(edges), scores, side="right") - 1, 0, len(edges) - 2)
     found = []
-    for i, (low, high) in enumerate(zip(edges, edges[1:], strict=False)):
+    for i, (low, high) in enumerate(pairwise(edges)):
         inside = bins == i
         n = int(inside.sum())
         if n:

@@ -1,4 +1,4 @@
-"""Sampling windows: every one with a splice site, a fraction of the empty ones, weighted so that the loss stays honest."""
+"""Sampling windows: all with a splice site, a fraction of the empty ones, weighted so that the loss stays honest."""
 
 from __future__ import annotations
 
@@ -43,8 +43,15 @@ class WindowPlan:
 
     def take(self, rows: npt.NDArray[np.int64]) -> WindowPlan:
         """Return the named rows."""
-        parts = (self.start, self.low, self.high, self.low_label, self.high_label, self.weight)
-        return WindowPlan(*(part[rows] for part in parts), width=self.width)  # type: ignore[arg-type]
+        return WindowPlan(
+            self.start[rows],
+            self.low[rows],
+            self.high[rows],
+            self.low_label[rows],
+            self.high_label[rows],
+            self.weight[rows],
+            self.width,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,9 +115,7 @@ def plan_windows(
     return WindowPlan(start[rows], begin[rows] - flank, end[rows] + flank, begin[rows], end[rows], weight, width)
 
 
-def gather(
-    corpus: Corpus, plan: WindowPlan, context: int
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+def gather(corpus: Corpus, plan: WindowPlan, context: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """Cut the windows out.
 
     Returns

@@ -1,133 +1,45 @@
-"""The panels of the locus plot. All lengths are points; the figure's origin is put at its top left."""
+"""The upper panel of the locus plot: the whole window, with labels, exon model and genomic axis."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, get_font
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from matplotlib.textpath import TextPath
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from agentic_spliceai.records.interpretation import GeneInterpretation
 from agentic_spliceai.reporting import words
-from agentic_spliceai.reporting.plot_layout import Column, Stem, label_rows, spread, unseen_runs
-from agentic_spliceai.splice_engine.base_layer.results import ChangeKind, SiteChange, SpliceClass, VariantTracks
+from agentic_spliceai.reporting.plot_canvas import (
+    BAND,
+    CHANGED,
+    CODING,
+    EXON,
+    FAINT,
+    INK,
+    LEFT,
+    RIGHT,
+    SIZE,
+    SOFT,
+    Canvas,
+    draw_stem,
+    has_room,
+    kind_colour,
+    margin_text,
+    plain,
+    text_width,
+    write,
+)
+from agentic_spliceai.reporting.plot_layout import Column, Stem, spread, unseen_runs
+from agentic_spliceai.splice_engine.base_layer.results import SiteChange, VariantTracks
 from agentic_spliceai.splice_engine.consequence.types import EventType, SpliceEvent
 from agentic_spliceai.splice_engine.genome.types import Strand
 
-# Okabe and Ito's blue and vermilion differ for every common colour vision; shape tells them apart in grey as well.
-DONOR, ACCEPTOR = "#0072b2", "#d55e00"
-INK, SOFT, FAINT, BAND = "#1d2733", "#5b6773", "#d5dbe1", "#eef1f4"
-CHANGED = "#ffe08a"
-EXON, CODING = "#a3b1bf", "#6d8195"
-COLOURS = {SpliceClass.DONOR: DONOR, SpliceClass.ACCEPTOR: ACCEPTOR}
-MARKERS = {SpliceClass.DONOR: "o", SpliceClass.ACCEPTOR: "s"}
-LEFT, RIGHT = 58.0, 14.0
-SIZE = 9.5
 _LINE = 12.0
 
 
-def plain(text: str) -> str:
-    """Return `text` with a question mark for each character that the plot's font does not have."""
-    known = get_font(FontProperties(family="DejaVu Sans").get_file() or _font_file()).get_charmap()
-    return "".join(c if ord(c) in known else "?" for c in words.clean(text))
-
-
-def _font_file() -> str:
-    from matplotlib.font_manager import findfont
-
-    return str(findfont("DejaVu Sans"))
-
-
-def text_width(text: str, size: float = SIZE, weight: str = "normal") -> float:
-    """Return the width of one line of text, in points."""
-    if not text.strip():
-        return 0.0
-    return float(TextPath((0, 0), text, size=size, prop=FontProperties(family="DejaVu Sans", weight=weight)).get_extents().x1)
-
-
-def kind_colour(kind: ChangeKind) -> str:
-    """Return the colour of the class that a change is about."""
-    return DONOR if kind in {ChangeKind.DONOR_GAIN, ChangeKind.DONOR_LOSS} else ACCEPTOR
-
-
-@dataclass(frozen=True)
-class Canvas:
-    """A figure measured in points from its top left."""
-
-    figure: Figure
-    width: float
-    height: float
-
-    @property
-    def inner(self) -> float:
-        """Width of a panel."""
-        return self.width - LEFT - RIGHT
-
-    def axes(self, top: float, height: float) -> Axes:
-        """Return new empty axes over the panels' whole width, with nothing drawn around them."""
-        axes = self.figure.add_axes(
-            (LEFT / self.width, 1 - (top + height) / self.height, self.inner / self.width, height / self.height)
-        )
-        for spine in axes.spines.values():
-            spine.set_visible(False)
-        axes.patch.set_visible(False)
-        axes.set_xticks([])
-        axes.set_yticks([])
-        return axes
-
-
-def write(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
-    """Write one piece of text in data coordinates."""
-    axes.text(x, y, text, **{"fontsize": SIZE, "color": INK, "ha": "center", "va": "center", **style})
-
-
-def draw_key(canvas: Canvas, top: float, *, unseen: bool) -> None:
-    """Draw the key of marks; `unseen` says whether the locus has a part that the network did not see."""
-    axes = canvas.axes(top, 14)
-    axes.set_xlim(0, canvas.inner)
-    axes.set_ylim(0, 14)
-    x = 4.0
-    for site, name in ((SpliceClass.DONOR, "donor"), (SpliceClass.ACCEPTOR, "acceptor")):
-        axes.add_line(Line2D([x], [7], marker=MARKERS[site], markersize=5.5, color=COLOURS[site], linestyle="none"))
-        write(axes, x + 8, 7, name, ha="left")
-        x += 8 + text_width(name) + 20
-    axes.add_patch(Rectangle((x - 3, 1), 6, 12, facecolor=CHANGED, edgecolor="none"))
-    axes.add_line(Line2D([x, x], [1, 13], color=INK, linewidth=0.9, linestyle=(0, (3, 2))))
-    write(axes, x + 8, 7, "variant", ha="left")
-    x += 8 + text_width("variant") + 20
-    if unseen:
-        axes.add_patch(Rectangle((x - 4, 2.5), 14, 9, facecolor=BAND, edgecolor=SOFT, linewidth=0.6))
-        write(axes, x + 15, 7, "not seen by the network", ha="left")
-    write(axes, canvas.inner, 7, "5′ → 3′ of the transcript", ha="right", color=SOFT)
-
-
-def draw_stem(axes: Axes, x: float, stem: Stem, gid: str) -> None:
-    """Draw one lollipop, upwards for REF and downwards for ALT."""
-    height = stem.probability if stem.allele == "ref" else -stem.probability
-    axes.add_line(
-        Line2D(
-            [x, x],
-            [0, height],
-            color=COLOURS[stem.site],
-            linewidth=1.6,
-            marker=MARKERS[stem.site],
-            markersize=4.6,
-            markevery=[1],
-            clip_on=False,
-            gid=gid,
-            zorder=3 + stem.probability,
-        )
-    )
-
-
-class LocusPanel:
+class WindowPanel:
     """The whole window: labels, mirrored probabilities, exon model, genomic axis."""
 
     STRIP, TRACKS, MODEL = 46.0, 176.0, 52.0
@@ -204,8 +116,6 @@ class LocusPanel:
         entries.append((self.place(self._variant_x()), "Variant", self._variant_name(), INK))
         entries.sort(key=lambda entry: entry[0])
         widths = [max(text_width(e[1], weight="bold"), text_width(e[2])) for e in entries]
-        rows = label_rows(widths, self.canvas.inner + LEFT - 4, 8)
-        assert rows == 1, "labels are few and short enough for one row"
         places = spread([e[0] for e in entries], widths, 4 - LEFT, self.canvas.inner + RIGHT - 2, 8)
         for (x, name, score, colour), centre in zip(entries, places, strict=True):
             write(axes, centre, self.STRIP - 6, name, color=colour, weight="bold")
@@ -216,7 +126,7 @@ class LocusPanel:
 
     def _variant_name(self) -> str:
         name = (self.gene.consequence.hgvs_c or "").rpartition(":")[2] or words.alleles(self.gene.delta.variant)
-        return words.shorten(plain(name), 20)
+        return words.shorten(plain(name), 18)
 
     def _frame(self, axes: Axes) -> None:
         axes.set_ylim(-1.06, 1.06)
@@ -231,7 +141,15 @@ class LocusPanel:
         if not self.stems:
             low, high = self.limits
             box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
-            write(axes, (low + high) / 2, 0.25, "no position reaches a probability of 0.01", color=SOFT, bbox=box, zorder=5)
+            write(
+                axes,
+                (low + high) / 2,
+                0.25,
+                "no position reaches a probability of 0.01",
+                color=SOFT,
+                bbox=box,
+                zorder=5,
+            )
 
     def _guides(self, axes: Axes) -> None:
         for change in self.changes:
@@ -271,7 +189,14 @@ class LocusPanel:
         start, end = max(start, self.first - 1), min(end, self.last)
         if start < end:
             axes.add_patch(
-                Rectangle((start + 0.5, middle - height / 2), end - start, height, facecolor=colour, edgecolor="none", zorder=3)
+                Rectangle(
+                    (start + 0.5, middle - height / 2),
+                    end - start,
+                    height,
+                    facecolor=colour,
+                    edgecolor="none",
+                    zorder=3,
+                )
             )
 
     def _chevrons(self, axes: Axes, first: int, last: int, middle: float) -> None:
@@ -316,7 +241,14 @@ class LocusPanel:
         low, high = sorted((self.place(start + 0.5), self.place(end + 0.5)))
         axes.add_patch(
             Rectangle(
-                (start + 0.5, y - 4), end - start, 8, facecolor="white", edgecolor=INK, hatch="//////", linewidth=0.9, zorder=4
+                (start + 0.5, y - 4),
+                end - start,
+                8,
+                facecolor="white",
+                edgecolor=INK,
+                hatch="//////",
+                linewidth=0.9,
+                zorder=4,
             )
         )
         text = event_label(event)
@@ -329,19 +261,24 @@ class LocusPanel:
 
     def _zoom_mark(self, axes: Axes, zoom: Sequence[Column]) -> None:
         low, high = sorted((self.x(*zoom[0].key), self.x(*zoom[-1].key)))
-        axes.add_line(Line2D([low - 0.5, high + 0.5], [0, 0], color=INK, linewidth=3, solid_capstyle="butt", clip_on=False, zorder=6))
+        axes.add_line(
+            Line2D(
+                [low - 0.5, high + 0.5], [0, 0], color=INK, linewidth=3, solid_capstyle="butt", clip_on=False, zorder=6
+            )
+        )
 
     def _axis(self, axes: Axes) -> None:
         axes.spines["bottom"].set_visible(True)
         axes.spines["bottom"].set_color(SOFT)
         low, high = sorted(self.limits)
         wished = MaxNLocator(nbins=6, integer=True, steps=[1, 2, 5, 10]).tick_values(low, high)
-        room = [t for t in wished if _has_room(self.place(t), f"{t:,.0f}", self.canvas)]
+        room = [t for t in wished if has_room(self.place(t), f"{t:,.0f}", self.canvas)]
         axes.xaxis.set_major_locator(FixedLocator(room))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.tick_params(axis="x", labelsize=SIZE, color=SOFT, labelcolor=INK, length=3)
         variant = self.gene.delta.variant
-        name = f"{variant.contig} position, {words.build_words(variant.build)}, {words.strand_words(self.gene.delta.strand)}"
+        strand = words.strand_words(self.gene.delta.strand)
+        name = f"{variant.contig} position, {words.build_words(variant.build)}, {strand}"
         if self.minus:
             name += ": positions fall from left to right"
         axes.set_xlabel(plain(words.shorten(name, 100)), fontsize=SIZE, color=SOFT, labelpad=2)
@@ -367,103 +304,4 @@ def _probability_axis(axes: Axes) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):g}"))
     axes.tick_params(axis="y", labelsize=SIZE, color=FAINT, labelcolor=INK, length=0, pad=3)
     for text, y in (("REF", 0.75), ("ALT", 0.25)):
-        _margin_text(axes, -42, y, text)
-
-
-def _margin_text(axes: Axes, points: float, share: float, text: str) -> None:
-    """Write left of a panel: `points` from its border, `share` of its height."""
-    axes.annotate(
-        text, (0, share), xycoords="axes fraction", xytext=(points, 0), textcoords="offset points", fontsize=SIZE + 0.5,
-        weight="bold", color=INK, ha="center", va="center", annotation_clip=False,
-    )  # fmt: skip
-
-
-def _has_room(x: float, text: str, canvas: Canvas) -> bool:
-    """Whether text centred `x` points from the panel's left stays on the figure."""
-    half = text_width(text) / 2
-    return x >= 0 and x - half > 2 - LEFT and x + half < canvas.inner + RIGHT - 2
-
-
-class BasesPanel:
-    """The bases of REF and ALT around the change, with the probabilities of each."""
-
-    TRACK, LETTERS = 84.0, 34.0
-
-    def __init__(self, canvas: Canvas, gene: GeneInterpretation, columns: Sequence[Column], stems: Sequence[Stem]) -> None:
-        self.canvas, self.gene, self.columns = canvas, gene, columns
-        self.index = {column.key: i for i, column in enumerate(columns)}
-        self.stems = [stem for stem in stems if stem.key in self.index]
-        self.limits = (-0.7, max(len(columns), 20) - 0.3)
-
-    def draw(self, top: float) -> None:
-        """Draw the panel from `top` down."""
-        header = self.canvas.axes(top, 16)
-        header.set_xlim(0, 1)
-        header.set_ylim(0, 1)
-        write(header, 0, 0.6, "Base by base around the change", ha="left", weight="bold")
-        write(header, 1, 0.6, "shaded: exon; the black bar above marks this part", ha="right", color=SOFT)
-        up = self.canvas.axes(top + 20, self.TRACK)
-        letters = self.canvas.axes(top + 20 + self.TRACK, self.LETTERS)
-        down = self.canvas.axes(top + 20 + self.TRACK + self.LETTERS, self.TRACK)
-        for axes, allele, low, high in ((up, "ref", 0.0, 1.16), (down, "alt", -1.16, 0.0)):
-            axes.set_ylim(low, high)
-            axes.set_xlim(*self.limits)
-            self._track(axes, allele)
-        letters.set_xlim(*self.limits)
-        letters.set_ylim(0, self.LETTERS)
-        self._letters(letters)
-        self._axis(down)
-
-    def _track(self, axes: Axes, allele: str) -> None:
-        sign = 1 if allele == "ref" else -1
-        for height in (0.5, 1.0):
-            axes.axhline(sign * height, color=FAINT, linewidth=0.6, zorder=1, clip_on=False)
-        axes.axhline(0, color=INK, linewidth=0.9, zorder=2, clip_on=False)
-        axes.yaxis.set_major_locator(FixedLocator([sign * 0.5, sign * 1.0]))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{abs(value):g}"))
-        axes.tick_params(axis="y", labelsize=SIZE, labelcolor=INK, length=0, pad=3)
-        labelled: list[int] = []
-        for stem in sorted((s for s in self.stems if s.allele == allele), key=lambda s: -s.probability):
-            column = self.index[stem.key]
-            draw_stem(axes, column, stem, f"zoom-{stem.gid}")
-            if stem.probability >= 0.05 and all(abs(column - other) > 2 for other in labelled):
-                labelled.append(column)
-                axes.annotate(
-                    f"{stem.probability:.2f}", (column, sign * stem.probability), xytext=(0, sign * 9),
-                    textcoords="offset points", ha="center", va="center", fontsize=SIZE, color=INK,
-                    annotation_clip=False, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-                )  # fmt: skip
-
-    def _letters(self, axes: Axes) -> None:
-        exons = self.gene.transcript.exons
-        rows = {"ref": self.LETTERS * 0.73, "alt": self.LETTERS * 0.27}
-        for name, y in rows.items():
-            _margin_text(axes, -20, y / self.LETTERS, name.upper())
-        for i, column in enumerate(self.columns):
-            if any(start < column.position <= end for start, end in exons):
-                axes.add_patch(Rectangle((i - 0.5, 0), 1, self.LETTERS, facecolor="#dde3e9", edgecolor="none", zorder=0))
-            changed = column.ref != column.alt
-            if changed:
-                axes.add_patch(
-                    Rectangle((i - 0.46, 1.5), 0.92, self.LETTERS - 3, facecolor=CHANGED, edgecolor=INK, linewidth=0.9)
-                )
-            for letter, y in ((column.ref, rows["ref"]), (column.alt, rows["alt"])):
-                weight = "bold" if changed else "normal"
-                write(axes, i, y, letter, weight=weight, color=INK if letter != "N" else SOFT)
-
-    def _axis(self, axes: Axes) -> None:
-        axes.spines["bottom"].set_visible(True)
-        axes.spines["bottom"].set_color(SOFT)
-        step = self.canvas.inner / (self.limits[1] - self.limits[0])
-        ticks = [
-            i
-            for i, c in enumerate(self.columns)
-            if c.insert_offset == 0
-            and c.position % 10 == 0
-            and _has_room((i - self.limits[0]) * step, f"{c.position:,}", self.canvas)
-        ]
-        axes.xaxis.set_major_locator(FixedLocator(ticks))
-        axes.xaxis.set_major_formatter(
-            FuncFormatter(lambda value, _: f"{self.columns[round(value)].position:,}" if value in ticks else "")
-        )
-        axes.tick_params(axis="x", labelsize=SIZE, color=SOFT, labelcolor=INK, length=3)
+        margin_text(axes, -42, y, text)

@@ -1,0 +1,89 @@
+"""A summary for a terminal: verdict, events, changes, and where the report is."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from agentic_spliceai.records.interpretation import Interpretation
+from agentic_spliceai.reporting.files import ReportPaths
+from agentic_spliceai.reporting.view import DEMO_NOTE, RESEARCH_USE, Badge, GeneView, build_view
+
+_STYLES = {"strong": "bold red", "moderate": "bold yellow", "weak": "bold cyan", "none": "dim"}
+_FACTS = ("Protein change", "Reading frame", "Premature stop codon", "Nonsense-mediated decay")
+
+
+def terminal_summary(interpretation: Interpretation, paths: ReportPaths | None = None) -> Group:
+    """Return what to print with `rich` after a run.
+
+    Parameters
+    ----------
+    interpretation
+        What to show. Its text is never read as markup.
+    paths
+        Where the report's files are, if they were written.
+    """
+    view = build_view(interpretation)
+    parts: list[RenderableType] = []
+    if view.is_demo:
+        parts.append(Text(f"DEMO  {DEMO_NOTE}", style="black on yellow"))
+    head = Text(view.title, style="bold")
+    for name in view.hgvs:
+        head.append(f"  {name}", style="not bold")
+    head.append(f"  {view.build}", style="not bold dim")
+    verdict = Text(view.verdict)
+    verdict.append("\n")
+    verdict.append_text(_badge(view.badge))
+    verdict.append(f"  by {view.scale}", style="dim")
+    parts.append(Panel(verdict, title=head, title_align="left", padding=(0, 1)))
+    for gene in view.genes:
+        parts.append(_events(gene))
+        parts.append(_changes(gene))
+    if paths is not None:
+        parts.append(_files(paths))
+    parts.append(Text(RESEARCH_USE, style="dim"))
+    return Group(*(Padding(part, (0, 0, 1, 0)) for part in parts))
+
+
+def _badge(badge: Badge) -> Text:
+    return Text(f"{badge.marks} {badge.label}", style=_STYLES[badge.style])
+
+
+def _title(gene: GeneView, what: str) -> Text:
+    return Text(f"{gene.name}, {gene.strand}, {gene.transcript}: {what}", style="bold")
+
+
+def _events(gene: GeneView) -> Table:
+    table = Table(title=_title(gene, "events"), title_justify="left", box=None, pad_edge=False, expand=False)
+    for name in ("Event", "Strength", "What happens"):
+        table.add_column(name, header_style="dim", overflow="fold")
+    for event in gene.events:
+        facts = [f"{fact.name.lower()}: {fact.value}" for fact in event.facts if fact.name in _FACTS]
+        told = Text("\n".join([event.description, *facts]))
+        title = Text(event.title + (" (alternative)" if event.alternative else ""))
+        table.add_row(title, _badge(event.badge), told)
+    return table
+
+
+def _changes(gene: GeneView) -> Table:
+    table = Table(title=_title(gene, "gains and losses"), title_justify="left", box=None, pad_edge=False, expand=False)
+    for name in ("Change", "Strength"):
+        table.add_column(name, header_style="dim")
+    for name in ("Raw Δ", "Masked Δ", "REF", "ALT", "Position", "Offset"):
+        table.add_column(name, justify="right", header_style="dim")
+    table.add_column("Site", header_style="dim")
+    for row in gene.changes:
+        cells = (row.raw, row.masked, row.ref, row.alt, row.position, row.offset, row.site)
+        style = "dim" if row.badge.style == "none" else ""
+        table.add_row(Text(row.kind), _badge(row.badge), *(Text(cell) for cell in cells), style=style)
+    return table
+
+
+def _files(paths: ReportPaths) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for name, path in (("Report", paths.html), ("Markdown", paths.markdown), ("JSON", paths.json)):
+        table.add_row(Text(name, style="dim"), Text(str(path), overflow="fold"))
+    return table
