@@ -157,7 +157,7 @@ class ToolSpec(Generic[ArgsT, ResultT]):
         returned: object = result
         if not isinstance(returned, self.result):
             raise ToolResultError(f"{self.name} returned {type(returned).__name__}, not {self.result.__name__}")
-        values: dict[str, JsonValue] = returned.model_dump(mode="json")
+        values: dict[str, JsonValue] = returned.model_dump(mode="json", warnings=False)
         try:
             self.result.model_validate_json(json.dumps(values, allow_nan=False), strict=True)
         except ValidationError as error:

@@ -15,6 +15,8 @@ from agentic_spliceai.orchestration.errors import GraphError, Problem, UnknownGr
 
 _LARGEST_FILE = 1_000_000
 _SUFFIXES = (".yaml", ".yml")
+_YAML = "tag:yaml.org,2002:"
+_PLAIN_TAGS = frozenset({"map", "seq", "str", "int", "float", "bool", "null", "timestamp"})
 
 #: A place in the document: the keys and indices that lead to it.
 Place = tuple[str | int, ...]
@@ -138,6 +140,8 @@ class _Reader:
         if id(node) in self._seen:
             return self._refuse(node, "anchors and aliases are not supported")
         self._seen.add(id(node))
+        if node.tag.removeprefix(_YAML) not in _PLAIN_TAGS:
+            return self._refuse(node, f"the tag {node.tag!r} is not supported")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, place)
         if isinstance(node, yaml.SequenceNode):
@@ -147,7 +151,7 @@ class _Reader:
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag == "tag:yaml.org,2002:merge":
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.tag == f"{_YAML}merge":
                 self._refuse(key_node, "a key must be plain text")
                 continue
             # The text as written: YAML would turn the keys yes, on and 1 into other things than names.
@@ -160,7 +164,7 @@ class _Reader:
         return values
 
     def _scalar(self, node: yaml.Node) -> Any:
-        if node.tag in ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:binary"):
+        if node.tag == f"{_YAML}timestamp":
             return str(node.value)
         try:
             return self._constructor.construct_object(node)

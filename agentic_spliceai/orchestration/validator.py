@@ -136,7 +136,8 @@ class _Check:
 
     def _make_paths(self) -> Paths | None:
         """Return the graph's paths, or None where the edges are too wrong to tell."""
-        if len(self.parts.edges) != len(self.document.data.get("edges") or ()):
+        written = self.document.data.get("edges")
+        if not isinstance(written, list) or len(self.parts.edges) != len(written):
             return None
         links = [(edge.from_, target) for _, edge in self.parts.edges for target in edge.targets]
         sources, targets = {START, *self.names}, {END, *self.names}

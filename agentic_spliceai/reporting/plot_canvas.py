@@ -112,6 +112,7 @@ def draw_stem(axes: Axes, x: float, stem: Stem, gid: str) -> None:
             [0, height],
             color=COLOURS[stem.site],
             linewidth=1.6,
+            solid_capstyle="butt",
             marker=MARKERS[stem.site],
             markersize=4.6,
             markevery=[1],

@@ -14,7 +14,7 @@ from agentic_spliceai.splice_engine.consequence.types import EventType
 from agentic_spliceai.splice_engine.genome.types import Strand
 
 MIN_PROBABILITY = 0.01
-MAX_STEMS = 1000
+MAX_STEMS = 800
 MAX_LABELS = 6
 ZOOM_FLANK = 30
 _COMPLEMENT = str.maketrans("ACGTN", "TGCAN")

@@ -382,7 +382,8 @@ def insertion() -> Toy:
     }  # fmt: skip
     gene = make_gene(
         "DMDX", v, Strand.MINUS, ((30799, 30901), (30980, 31080)), ((30799, 30901), (30980, 31040)), sites,
-        (gain, loss), (event,), "A new donor in the inserted bases shortens exon 1.", "NM_004006.3:c.61_62ins[25]", "exon 1",
+        (gain, loss), (event,), "A new donor in the inserted bases shortens exon 1.", "NM_004006.3:c.61_62ins[25]",
+        "exon 1",
         context=ContextReport(total=1401, real=401, outside_gene=620, no_sequence=320, past_contig_end=60),
         unseen=(31081, 31500),
     )  # fmt: skip

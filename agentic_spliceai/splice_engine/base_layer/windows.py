@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from agentic_spliceai.splice_engine.base_layer.model import FloatArray
+from agentic_spliceai.splice_engine.base_layer.model import FloatArray, Prediction
 from agentic_spliceai.splice_engine.base_layer.results import ContextReport, SiteTrack
 from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
 from agentic_spliceai.splice_engine.genome.types import Strand, Transcript, Variant
@@ -108,15 +108,14 @@ def variant_window(
 
 
 def encode(sequence: str, strand: Strand) -> FloatArray:
-    """One-hot encode a plus-strand sequence in the sense of `strand`, float32 [L, 4], channels A, C, G, T, N all zero."""
+    """One-hot encode a plus-strand sequence in the sense of `strand`: float32 [L, 4], A, C, G, T; N is all zero."""
     one_hot: FloatArray = _ONE_HOT[_CODES[np.frombuffer(sequence.encode("ascii"), dtype=np.uint8)]]
     return np.ascontiguousarray(one_hot[::-1, ::-1]) if strand is Strand.MINUS else one_hot
 
 
-def track(
-    window: VariantWindow, *, alt: bool, probabilities: FloatArray, logits: FloatArray, context: int
-) -> SiteTrack:
-    """Put network output of one allele ([M, L, 3], transcript sense) onto the genome."""
+def track(window: VariantWindow, prediction: Prediction, *, alt: bool, context: int) -> SiteTrack:
+    """Put the network's output on one allele ([1, M, L, 3], transcript sense) onto the genome."""
+    probabilities, logits = prediction.probabilities[0], prediction.logits[0]
     if window.strand is Strand.MINUS:
         probabilities, logits = probabilities[:, ::-1], logits[:, ::-1]
     flank = context // 2
@@ -133,7 +132,7 @@ def track(
 
 
 def _context_report(raw: str, left_edge: int, head: int, tail: int, contig_length: int) -> ContextReport:
-    """Count what the reference window holds; a base past the contig's end also lies outside the gene, and counts there."""
+    """Count what the reference window holds; a position past the contig's end counts as that alone."""
     past = min(max(-left_edge, 0), len(raw)) + min(max(left_edge + len(raw) - contig_length, 0), len(raw))
     inside = raw[head : len(raw) - tail]
     unknown = inside.count("N")

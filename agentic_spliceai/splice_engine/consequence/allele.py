@@ -8,7 +8,8 @@ before it. An acceptor is the boundary before its exon's first base, a donor the
 The alternate allele has the same axis up to the variant and is shifted by `Edit.shift` after it.
 
 Insertions and deletions in repeats have no single place. A boundary inside the stretch over which the indel can be
-moved without changing the sequence therefore has two images on the alternate; a site is kept if either is a site there.
+moved without changing the sequence therefore has two images on the alternate. A site is kept if the image that leaves
+its exon's length as it was is a site there; a site at the other image is a shift by the length of the indel.
 """
 
 from __future__ import annotations
@@ -112,14 +113,18 @@ class Edit:
         return tuple(b for b in self.images(base) if b + 1 in self.images(base + 1))
 
     def start_image(self, boundary: int) -> int:
-        """Return where an exon that starts at the boundary starts on the alternate, inserted bases left outside."""
+        """Return where an exon that starts there starts on the alternate, an indel left outside it if possible."""
         images = self.images(boundary)
-        return max(images) if images else self.end + self.shift
+        if not images:
+            return self.end + self.shift
+        return max(images) if self.shift > 0 else min(images)
 
     def end_image(self, boundary: int) -> int:
-        """Return where an exon that ends at the boundary ends on the alternate, inserted bases left outside."""
+        """Return where an exon that ends there ends on the alternate, an indel left outside it if possible."""
         images = self.images(boundary)
-        return min(images) if images else self.start
+        if not images:
+            return self.start
+        return min(images) if self.shift > 0 else max(images)
 
     def nearest_preimage(self, boundary: int) -> int:
         """Return a boundary of the reference for one of the alternate; inside new bases, the variant's start."""

@@ -57,8 +57,13 @@ class Draft:
         0-based.
     own, cryptic
         The annotated and the new site of a shift, or the lone new site of an unpaired gain.
+    length_change
+        Length of what is made of the exon (or of both exons and the intron) minus the reference's, nt; of a pseudoexon
+        or a skipped exon its own.
     competes
         The new site gains without the annotated one losing.
+    moves
+        The new site is the annotated one, read at the other side of an insertion or deletion beside it.
     """
 
     type: EventType
@@ -74,6 +79,7 @@ class Draft:
     pair: tuple[FreeSite, FreeSite] | None = None
     length_change: int = 0
     competes: bool = False
+    moves: bool = False
     alternative: bool = False
 
     @property
@@ -203,6 +209,9 @@ class EventFinder:
         for site in left:
             yield self._single(site), [site]
 
+    def _length(self, exon: int) -> int:
+        return self._ref[exon][1] - self._ref[exon][0]
+
     def _is_internal(self, exon: int) -> bool:
         return 0 < exon < len(self._ref) - 1
 
@@ -213,8 +222,7 @@ class EventFinder:
             return [retained]
         skipped = self._skip(site.exon, (site,))
         intron_length = self._ref[intron + 1][0] - self._ref[intron][1]
-        exon_length = self._ref[site.exon][1] - self._ref[site.exon][0]
-        short = intron_length <= SHORT_INTRON and intron_length < exon_length
+        short = intron_length <= SHORT_INTRON and intron_length < self._length(site.exon)
         return [retained, skipped] if short else [skipped, retained]
 
     def _skip(self, exon: int, sites: tuple[OwnSite, ...]) -> Draft:
@@ -242,7 +250,7 @@ class EventFinder:
             exons=(*self._alt[:intron], (before[0], after[1]), *self._alt[intron + 2 :]),
             span=(self._ref[intron][1], self._ref[intron + 1][0]),
             intron=intron,
-            length_change=after[0] - before[1],
+            length_change=after[1] - before[0] - self._length(intron) - self._length(intron + 1),
         )
 
     def _shift(self, site: OwnSite, new: FreeSite) -> Draft:
@@ -262,8 +270,9 @@ class EventFinder:
             exon=site.exon,
             own=site,
             cryptic=new,
-            length_change=self._growth(site, new),
+            length_change=exon[1] - exon[0] - self._length(site.exon),
             competes=competes,
+            moves=new.boundary in self._edit.images(site.boundary),
         )
 
     # -- gains without a loss ----------------------------------------------------------------------------------------

@@ -79,8 +79,8 @@ def infer_consequence(
     limits = [
         *nameless,
         *_scope_limits(delta, gene, transcript, drafts),
-        *_site_limits(delta, table, edit, sense, finder),
-        *_draft_limits(drafts, table, finder.normal, alt),
+        *_site_limits(delta, table, sense, finder, drafts),
+        *_draft_limits(drafts, table, finder.normal, alt, edit),
         *(predictor.limits if drafts else ()),
     ]
     if events:
@@ -145,7 +145,7 @@ def _event(draft: Draft, sense: Sense, predictor: EffectPredictor) -> SpliceEven
         strength=draft.strength,
         score=draft.score,
         support=draft.support,
-        interval=None if draft.span is None else sense.interval(*draft.span),
+        interval=None if draft.span is None or draft.span[0] == draft.span[1] else sense.interval(*draft.span),
         exon_number=None if draft.exon is None else draft.exon + 1,
         intron_number=None if draft.intron is None else draft.intron + 1,
         cryptic_position=None if draft.cryptic is None else draft.cryptic.change.position,
@@ -180,7 +180,9 @@ def _scope_limits(delta: SpliceDelta, gene: Gene, transcript: Transcript, drafts
     return limits
 
 
-def _site_limits(delta: SpliceDelta, table: SiteTable, edit: Edit, sense: Sense, finder: EventFinder) -> list[str]:
+def _site_limits(
+    delta: SpliceDelta, table: SiteTable, sense: Sense, finder: EventFinder, drafts: tuple[Draft, ...]
+) -> list[str]:
     """Name the scores from the weak threshold on that no event explains."""
     weak = delta.provenance.thresholds.weak
     contig = sense.contig
@@ -192,22 +194,28 @@ def _site_limits(delta: SpliceDelta, table: SiteTable, edit: Edit, sense: Sense,
         f"A fall of {change.score:.2f} at {contig}:{change.position} concerns "
         f"an {'' if change.annotated else 'un'}annotated {site_name(change)} that this transcript does not use."
         for change in table.foreign_losses
+        if change.annotated or not drafts
     ]
+    raw = {(change.kind, change.position): change.score for change in delta.raw.changes()}
     for site in table.own.values():
         if site.rise >= weak and site.change is not None:
             limits.append(
                 f"The annotated {site.type} of exon {site.exon + 1} becomes stronger "
                 f"({site.change.ref_score:.2f} to {site.change.alt_score:.2f}); that is no event here."
             )
-        if site.change is not None and site.loss < weak and len(edit.images(site.boundary)) > 1:
+        if site.change is None or site.loss >= weak:
+            continue
+        if (shown := raw.get((site.change.kind, site.change.position), 0.0)) >= weak:
             limits.append(
-                f"The variant can be placed in several ways beside the {site.type} of exon {site.exon + 1}; "
-                "the site counts as kept because one of them keeps it, whatever the raw scores there say."
+                f"The raw loss of {shown:.2f} at the {site.type} of exon {site.exon + 1} only says that the variant "
+                f"removes or moves its base: the site itself is kept, at {site.change.alt_score:.2f}."
             )
     return limits
 
 
-def _draft_limits(drafts: tuple[Draft, ...], table: SiteTable, normal: tuple[Span, ...], alt: Allele) -> list[str]:
+def _draft_limits(
+    drafts: tuple[Draft, ...], table: SiteTable, normal: tuple[Span, ...], alt: Allele, edit: Edit
+) -> list[str]:
     """Say which events end outside of what was scored or sequenced."""
     low, high = table.window
     limits = []
@@ -224,6 +232,11 @@ def _draft_limits(drafts: tuple[Draft, ...], table: SiteTable, normal: tuple[Spa
                 for kind, exon in ((SiteType.DONOR, draft.intron), (SiteType.ACCEPTOR, draft.intron + 1))
                 if table.own[kind, exon].change is None
             ]
+        if draft.own is not None and draft.moves:
+            own, kind = draft.own, "insertion" if edit.shift > 0 else "deletion"
+            limits.append(
+                f"The shift can as well be read as the {kind} lying in exon {own.exon + 1} and its {own.type} kept."
+            )
         if draft.cryptic is not None and draft.exons is None:
             reach = PSEUDOEXON_LENGTHS[1]
             acceptor = draft.cryptic.type is SiteType.ACCEPTOR

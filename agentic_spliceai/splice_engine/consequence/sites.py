@@ -35,8 +35,8 @@ class OwnSite:
     boundary
         On the reference, sense coordinates.
     alt_boundary
-        On the alternate: of several images the one that scores highest; where the site is deleted, the edge of what is
-        left.
+        On the alternate: of several images the one that leaves the exon's length as it was; where the site is deleted,
+        the edge of what is left.
     change
         The loss (score 0 if it did not fall); None outside the scored window.
     """
@@ -174,27 +174,23 @@ class SiteReader:
                 own[SiteType.ACCEPTOR, exon] = self._own(SiteType.ACCEPTOR, exon, start)
             if exon < len(exons) - 1:
                 own[SiteType.DONOR, exon] = self._own(SiteType.DONOR, exon, end)
-        taken = {(site.type, image) for site in own.values() for image in self._edit.images(site.boundary)}
-        free = [site for kind in SiteType for site in self._free(kind, taken)]
+        places = {(site.type, site.boundary) for site in own.values()}
+        kept = {(site.type, site.alt_boundary) for site in own.values() if self._edit.images(site.boundary)}
+        free = [site for kind in SiteType for site in self._free(kind, places, kept)]
         return SiteTable(
             own=own,
             free=tuple(sorted(free, key=lambda site: site.boundary)),
-            foreign_losses=self._foreign_losses({(site.type, site.boundary) for site in own.values()}, floor),
+            foreign_losses=self._foreign_losses(places, floor),
             window=self.window,
         )
 
     def _own(self, kind: SiteType, exon: int, boundary: int) -> OwnSite:
         before = self._ref.at(kind, boundary)
-        images = self._edit.images(boundary)
-        scores = {image: score for image in images if (score := self._alt.at(kind, image)) is not None}
-        if scores:
-            best = max(scores, key=lambda image: scores[image])
-        else:
-            best = self._edit.start_image(boundary) if kind is SiteType.ACCEPTOR else self._edit.end_image(boundary)
-        change = None
-        if before is not None and (scores or not images):
-            change = self._loss(kind, boundary, before, scores.get(best, 0.0))
-        return OwnSite(type=kind, exon=exon, boundary=boundary, alt_boundary=best, change=change)
+        acceptor = kind is SiteType.ACCEPTOR
+        image = self._edit.start_image(boundary) if acceptor else self._edit.end_image(boundary)
+        after = self._alt.at(kind, image) if self._edit.images(boundary) else 0.0
+        change = None if before is None or after is None else self._loss(kind, boundary, before, after)
+        return OwnSite(type=kind, exon=exon, boundary=boundary, alt_boundary=image, change=change)
 
     def _loss(self, kind: SiteType, boundary: int, before: float, after: float) -> SiteChange:
         position = self._sense.position(boundary - 1 if kind is SiteType.DONOR else boundary)
@@ -208,14 +204,15 @@ class SiteReader:
             annotated=(kind, position) in self._annotated,
         )
 
-    def _free(self, kind: SiteType, taken: set[tuple[SiteType, int]]) -> list[FreeSite]:
+    def _free(self, kind: SiteType, own: set[tuple[SiteType, int]], kept: set[tuple[SiteType, int]]) -> list[FreeSite]:
+        """Collect the free sites of a type; `own` are the transcript's on the reference, `kept` on the alternate."""
         scores = self._alt.donor if kind is SiteType.DONOR else self._alt.acceptor
         after = 1 if kind is SiteType.DONOR else 0
         rises: dict[int, tuple[float, float]] = {}
         for index in np.flatnonzero(scores >= PAIR_FLOOR):
             boundary = self._alt.start + int(index) + after
-            before = self._before(kind, boundary)
-            if before is not None and (kind, boundary) not in taken:
+            before = self._before(kind, boundary, own)
+            if before is not None and (kind, boundary) not in kept:
                 rises[boundary] = (float(scores[index]) - before, before)
         sites = []
         for boundary, (rise, before) in rises.items():
@@ -230,9 +227,9 @@ class SiteReader:
             sites.append(FreeSite(kind, boundary, self._gain(kind, boundary, before, now), value))
         return sites
 
-    def _before(self, kind: SiteType, boundary: int) -> float | None:
+    def _before(self, kind: SiteType, boundary: int, own: set[tuple[SiteType, int]]) -> float | None:
         """Return the reference's probability at a boundary of the alternate: 0 if new, None if not scored."""
-        origins = self._edit.preimages(boundary)
+        origins = [origin for origin in self._edit.preimages(boundary) if (kind, origin) not in own]
         known = [score for origin in origins if (score := self._ref.at(kind, origin)) is not None]
         return max(known) if known else (None if origins else 0.0)
 

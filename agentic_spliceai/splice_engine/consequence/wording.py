@@ -94,12 +94,17 @@ def event_text(draft: Draft) -> str:
 
 def _skip_text(draft: Draft) -> str:
     exon = (draft.exon or 0) + 1
-    return f"exon {exon} ({-draft.length_change} nt) is predicted to be skipped ({_losses_text(draft.support)})"
+    return f"exon {exon} ({_span_length(draft)} nt) is predicted to be skipped ({_losses_text(draft.support)})"
 
 
 def _retention_text(draft: Draft) -> str:
     intron = (draft.intron or 0) + 1
-    return f"intron {intron} ({draft.length_change} nt) is predicted to be retained ({_losses_text(draft.support)})"
+    return f"intron {intron} ({_span_length(draft)} nt) is predicted to be retained ({_losses_text(draft.support)})"
+
+
+def _span_length(draft: Draft) -> int:
+    start, end = draft.span or (0, 0)
+    return end - start
 
 
 def _losses_text(support: tuple[SiteChange, ...]) -> str:
@@ -112,15 +117,21 @@ def _shift_text(draft: Draft) -> str:
         raise ValueError("a shift needs its annotated and its new site")
     exon, grows, site = own.exon + 1, draft.length_change, site_name(new.change)
     acceptor = new.type is SiteType.ACCEPTOR
-    if grows > 0:
-        place = f"{grows} nt {'upstream' if acceptor else 'downstream'} of exon {exon}"
-    elif grows < 0:
-        place = f"{-grows} nt inside exon {exon}"
+    distance = _span_length(draft)
+    outward = draft.span is not None and (draft.span[1] == own.boundary) == acceptor
+    if distance and outward:
+        place = f"{distance} nt {'upstream' if acceptor else 'downstream'} of exon {exon}"
+    elif distance:
+        place = f"{distance} nt inside exon {exon}"
     else:
-        place = f"at the {'start' if acceptor else 'end'} of what is left of exon {exon}"
-    other = ", a site of another transcript" if new.change.annotated else ""
+        place = f"at the {'start' if acceptor else 'end'} of exon {exon}"
+    elsewhere = own.change is None or new.change.position != own.change.position
+    other = ", a site of another transcript" if new.change.annotated and elsewhere else ""
     gain = f"gain {new.change.score:.2f}{other}"
-    change = f"{abs(grows)} nt {'longer' if grows > 0 else 'shorter'}" if grows else "what is left of it"
+    change = f"{abs(grows)} nt {'longer' if grows > 0 else 'shorter'}" if grows else "no longer and no shorter"
+    if draft.moves:
+        scores = f"(gain {new.change.score:.2f} at the new place, loss {own.loss:.2f} at the old)"
+        return f"the {site} of exon {exon} moves with the variant's bases {scores}: exon {exon} becomes {change}"
     if draft.competes:
         loss = f"loss of it {own.loss:.2f}" if own.change is not None else "not scored"
         return (
@@ -174,7 +185,7 @@ def effect_text(effect: TranscriptEffect) -> str:
     if alt is None:
         return f"{frame}, no stop codon in frame"
     if effect.frame is Frame.FRAMESHIFT:
-        return f"{frame}, stop at residue {alt + 1} instead of {ref + 1}"
+        return f"{frame}, new stop at residue {alt + 1} (reference {ref + 1})"
     change = alt - ref
     if change == 0:
         return f"{frame}, protein of the same length"

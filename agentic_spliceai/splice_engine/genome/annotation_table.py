@@ -238,7 +238,7 @@ class AnnotationTable:
             If it cannot be read.
         """
         try:
-            with np.load(path, allow_pickle=False) as data:
+            with path.open("rb") as handle, np.load(handle, allow_pickle=False) as data:
                 version, build_name, source = _unpack(data["about"])
                 if version != str(TABLE_FORMAT):
                     raise ValueError(f"format {version} instead of {TABLE_FORMAT}")

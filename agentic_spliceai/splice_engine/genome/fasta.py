@@ -197,9 +197,11 @@ def scan_blocks(path: Path) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64
                     "Fetch the file again and compare its checksum.",
                 )
             handle.seek(place + length - 4)
-            compressed.append(place)
-            uncompressed.append(text)
-            text += int(struct.unpack("<I", handle.read(4))[0])
+            size_of_text = int(struct.unpack("<I", handle.read(4))[0])
+            if size_of_text:  # the empty block that ends a file is in no index
+                compressed.append(place)
+                uncompressed.append(text)
+            text += size_of_text
             place += length
     return np.array(compressed, dtype=np.int64), np.array(uncompressed, dtype=np.int64)
 
@@ -309,8 +311,8 @@ def build_fai(source: ByteSource, name: str) -> list[ContigRecord]:
             raise fail(f"line {number} ends differently from the lines before it")
         length += len(content)
     finish()
-    if not records:
-        raise fail("it holds no record")
+    if not any(record.length for record in records):
+        raise fail("it holds no base")
     if len({record.name for record in records}) != len(records):
         raise fail("a name occurs twice")
     return records

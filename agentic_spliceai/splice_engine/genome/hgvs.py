@@ -37,7 +37,7 @@ from agentic_spliceai.splice_engine.genome.variant_parsing import (
 _NUMBER = r"[-*]?\d+(?:[+-]\d+)?"
 _DESCRIPTION = re.compile(
     rf"(?P<reference>[^:()\s]+)(?:\((?P<inner>[^()\s]+)\))?(?:\s*:\s*|\s+)(?P<kind>[cn])\.\s*"
-    rf"(?P<start>{_NUMBER})(?:_(?P<end>{_NUMBER}))?(?P<change>[A-Za-z][A-Za-z0-9>\s]*?)(?:\s*\(?p\..*)?",
+    rf"(?P<start>{_NUMBER})(?:_(?P<end>{_NUMBER}))?\s*(?P<change>[A-Za-z][A-Za-z0-9>\s]*?)(?:\s*\(?p\..*)?",
     re.ASCII,
 )
 _TRANSCRIPT_LIKE = re.compile(r"(?:[NX][MR]_\d+|ENS[A-Z]*T\d+|LRG_\d+t\d+)(?:\.\d+)?", re.IGNORECASE | re.ASCII)

@@ -28,15 +28,14 @@ _TYPOGRAPHY = str.maketrans({
 })  # fmt: skip
 
 _ACCESSION = r"[A-Z]{2}_\d+\.\d+"
-_PLACE = r"(?P<contig>[\w.*|-]+?)\s*[-:_\s]\s*(?P<position>\d[\d,]*)"
+_CONTIG = r"(?P<contig>[\w.*|](?:[\w.*|-]{0,98}?[\w.*|])?)"  # bounded, so that no text takes long
+_PLACE = rf"{_CONTIG}\s*[-:_\s]\s*(?P<position>\d[\d,]*)"
 _ALLELE = r"[A-Za-z]+|-|\.|\*|<[^<>\s]*>|[^\s:/>]*[\[\]][^\s/>]*"
 _SPDI = re.compile(rf"(?P<contig>{_ACCESSION}):(?P<position>\d+):(?P<ref>[A-Za-z]*|\d+):(?P<alt>[A-Za-z]*)", re.ASCII)
 _GENOMIC = re.compile(
     rf"{_PLACE}\s*(?:[-:_\s]\s*)?(?P<ref>{_ALLELE})\s*(?:->|[->:/_]|\s)\s*(?P<alt>{_ALLELE})", re.ASCII
 )
-_HGVS_G = re.compile(
-    r"(?P<contig>[\w.*-]+?)\s*:\s*[gm]\.\s*(?P<start>\d[\d,]*)(?:_(?P<end>\d[\d,]*))?(?P<change>.+)", re.ASCII
-)
+_HGVS_G = re.compile(rf"{_CONTIG}\s*:\s*[gm]\.\s*(?P<start>\d[\d,]*)(?:_(?P<end>\d[\d,]*))?(?P<change>.+)", re.ASCII)
 _HGVS_TRANSCRIPT = re.compile(r"[^:\s]+(?:\s*:\s*|\s+)[cnrp]\.", re.ASCII)
 _CHANGE = re.compile(
     r"(?P<sub_ref>[A-Z]+)>(?P<sub_alt>[A-Z]+)"

@@ -19,6 +19,7 @@ from agentic_spliceai.splice_engine.errors import (
     ReferenceMismatchError,
     SettingError,
     UnknownContigError,
+    UnknownGeneError,
 )
 from agentic_spliceai.splice_engine.genome.annotation import GeneAnnotation
 from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
@@ -382,3 +383,31 @@ def test_scores_equal_a_slow_independent_scorer(plus: Toy, position: int, n_ref:
         assert gain.score == pytest.approx(max(0.0, max(differences.values())), abs=1e-5)
         assert loss.score == pytest.approx(max(0.0, -min(differences.values())), abs=1e-5)
         assert differences[gain.position] == pytest.approx(gain.score, abs=1e-5) or gain.score == 0
+
+
+def test_a_chosen_transcript_bounds_the_sequence(tmp_path: Path) -> None:
+    """The representative ends at 400; the other transcript goes on to 500 and has other sites."""
+    genome = ReferenceGenome(write_genome(tmp_path, PLUS), cache_dir=tmp_path)
+    gtf = write_gtf(tmp_path, [("G", "chr1", "+", [(101, 200), (301, 400)])])
+    attributes = 'gene_id "G"; gene_name "G"; transcript_id "long.2";'
+    rows = [("transcript", 101, 500), ("exon", 101, 200), ("exon", 351, 500)]
+    gtf.write_text(
+        gtf.read_text().replace("gene\t101\t400", "gene\t101\t500")
+        + "".join(f"chr1\ttoy\t{kind}\t{start}\t{end}\t.\t+\t.\t{attributes}\n" for kind, start, end in rows)
+    )
+    annotation = GeneAnnotation.load(gtf, cache_dir=tmp_path)
+    model = MotifModel()
+    given = variant(390, PLUS[389], "G")
+    [short] = score_variant(given, genome, annotation, model)
+    [long] = score_variant(given, genome, annotation, model, transcripts=["long"])
+    assert (short.transcript_id, long.transcript_id) == ("G.t", "long.2")
+    assert short.context.outside_gene - long.context.outside_gene == 390 + 50 + 20 - 400
+    # Outside the representative, the gene's other transcript is taken.
+    [other] = score_variant(variant(450, PLUS[449], "G"), genome, annotation, model)
+    assert other.transcript_id == "long.2"
+    with pytest.raises(OutsideGenesError, match=r"G\.t"):
+        score_variant(variant(450, PLUS[449], "G"), genome, annotation, model, transcripts=["G.t"])
+    with pytest.raises(SettingError, match="Two transcripts"):
+        score_variant(given, genome, annotation, model, transcripts=["G.t", "long.2"])
+    with pytest.raises(UnknownGeneError):
+        score_variant(given, genome, annotation, model, transcripts=["NM_1"])

@@ -12,15 +12,15 @@ INTENDED_USE = """## Intended use and limits
 For demonstrations, for tests, for first looks and for work without a network connection. For research use. It is no
 medical device, and no clinical decision may rest on it. Where scores matter, use a 10,000-nt model: with 400 nt of
 context this one cannot see the exon's other end, branch points and enhancers beyond 200 nt, or anything else that far
-away, and it calls more false sites than the large models do. It was trained on human genes only, many of them disease
-genes, and on annotated sites: deep-intronic and cryptic sites count as negatives. Its scores have not been calibrated
-against measured effects of variants; the delta thresholds that go with it are borrowed.
+away; expect more missed and more false sites than from the large models. It was trained on human genes only, many of
+them disease genes, and on annotated sites: deep-intronic and cryptic sites count as negatives. Its scores have not been
+calibrated against measured effects of variants; the delta thresholds that go with it are borrowed.
 """
 
-NOTES = """Top-k accuracy: share of true sites among the k highest scores, k the number of true sites. Sequence beyond a locus is
-N in this comparison. OpenSpliceAI held out the same chromosomes; it was trained on one MANE transcript of every
-protein-coding gene, so that sites of other transcripts and of non-coding genes count against it in the first two
-tables, and it saw several times as many genes as this model did.
+NOTES = """Top-k accuracy: share of true sites among the k highest scores, k the number of true sites. Sequence beyond a
+locus is N in this comparison. OpenSpliceAI held out the same chromosomes; it was trained on one MANE transcript of each
+protein-coding gene of the others, several times as many genes as here, so that sites of other transcripts and of
+non-coding genes count against it in the first two tables.
 """
 
 RERUN = """## Again
@@ -126,7 +126,8 @@ def _training(card: Mapping[str, Any]) -> str:
         s = r["settings"]
         lines.append(
             f"| {s['seed']} | {r['steps']:,} | {r['epochs']} | {r['minutes']} | {r['hardware']} | "
-            f"{s['learning_rate']} | {s['weight_decay']} | {s['batch']} x {s['width']:,} nt | {s['empty_fraction']} | {s['mask_fraction']} |"
+            f"{s['learning_rate']} | {s['weight_decay']} | {s['batch']} x {s['width']:,} nt | "
+            f"{s['empty_fraction']} | {s['mask_fraction']} |"
         )
     return "\n".join(lines) + "\n"
 

@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--openspliceai", type=Path, help=f"folder of .pt files to compare with; default: the 400-nt ones of ${MIRROR}"
     )
-    p.add_argument("--threads", type=int, default=2, help="processor threads (default %(default)s)")
+    p.add_argument("--workers", type=int, default=2, help="genes scored at once, a thread each (default %(default)s)")
     p.add_argument("--draws", type=int, default=1000, help="bootstrap draws (default %(default)s)")
     p.add_argument("--seed", type=int, default=0, help="of bootstrap and draw of genes (default %(default)s)")
     p.add_argument("--nucleotides", type=int, help="stop drawing test genes there; default: all test genes")
@@ -182,7 +182,7 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(1)
     weights = options.weights or options.out / f"{NAME}.safetensors"
     corpus = Corpus.load(options.out)
     metadata: dict[str, Any] = read_metadata(weights)
@@ -197,6 +197,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         draws=options.draws,
         seed=options.seed,
         nucleotides=options.nucleotides,
+        workers=options.workers,
     )
     card = build_card(metadata, found)
     (options.out / f"{NAME}.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -99,19 +100,25 @@ def panels(corpus: Corpus, loci: Sequence[Locus]) -> tuple[Panel, ...]:
 
 
 def score_loci(
-    network: SpliceNetwork, corpus: Corpus, loci: Sequence[Locus], cache: Path | None
+    network: SpliceNetwork, corpus: Corpus, loci: Sequence[Locus], cache: Path | None, workers: int
 ) -> list[npt.NDArray[np.float32]]:
     """Return donor and acceptor probability, float32 [L, 2], of each locus; N outside of it, as variant scoring has it.
 
-    `cache` is a file that keeps them, None for no cache.
+    `cache` is a file that keeps them, None for no cache. `workers` loci are scored at once.
     """
     bounds = np.cumsum([0, *(x.length for x in loci)])
     if cache is not None and cache.exists():
         flat = np.load(cache)
     else:
         flat = np.empty((bounds[-1], 2), dtype=np.float32)
-        for x, at in zip(loci, bounds, strict=False):
+
+        def score(index: int) -> None:
+            x, at = loci[index], bounds[index]
             flat[at : at + x.length] = score_span([network], corpus, x.offset, x.offset + x.length)[0, :, :2]
+
+        with ThreadPoolExecutor(workers) as pool:
+            # The longest first, so that no worker is left alone with one at the end.
+            list(pool.map(score, sorted(range(len(loci)), key=lambda i: -loci[i].length)))
         if cache is not None:
             cache.parent.mkdir(parents=True, exist_ok=True)
             np.save(cache, flat)
@@ -156,6 +163,7 @@ def evaluate(
     draws: int,
     seed: int,
     nucleotides: int | None,
+    workers: int = 1,
 ) -> dict[str, Any]:
     """Score the test loci with every model and return all figures.
 
@@ -171,6 +179,8 @@ def evaluate(
         Bootstrap samples, and the seed of bootstrap and draw.
     nucleotides
         Stop drawing loci at this many labelled nucleotides; None takes all.
+    workers
+        Loci scored at once, each by as many threads as torch is set to.
     """
     loci = draw_loci(corpus, nucleotides, seed)
     wanted = panels(corpus, loci)
@@ -181,12 +191,12 @@ def evaluate(
     if files:
         models["openspliceai"] = [(sha256(f), load_openspliceai(f, context)[0]) for f in files]
     rows = []
-    tag = f"{corpus.digest()[:16]}-{len(loci)}"
+    tag = f"{corpus.digest()[:16]}-{nucleotides or 'all'}-{seed}"
     for name, members in models.items():
         total: list[npt.NDArray[np.float32]] = []
         for number, (key, network) in enumerate(members):
             log.info("%s: member %d of %d", name, number + 1, len(members))
-            found = score_loci(network, corpus, loci, cache / f"{key}-{tag}.npy" if cache else None)
+            found = score_loci(network, corpus, loci, cache / f"{key}-{tag}.npy" if cache else None, workers)
             total = [a + b for a, b in zip(total, found, strict=True)] if total else [f.copy() for f in found]
             if len(members) > 1:
                 rows.append(_row(name, number, found, corpus, loci, wanted, draws, seed))

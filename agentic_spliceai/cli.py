@@ -1,0 +1,287 @@
+"""The `agentic-spliceai` command. A subcommand imports what it needs when it runs, so that help is there at once."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from agentic_spliceai import __version__
+from agentic_spliceai.run import EXIT_OK, Request, add_arguments, add_output_arguments, execute, guarded, run_from
+
+if TYPE_CHECKING:
+    from agentic_spliceai.records.models import RunDetail, RunSummary
+    from agentic_spliceai.records.store import RecordStore
+
+_GENOME = "demo, GRCh38, GRCh37, or the path of a FASTA file"
+_VARIANT = "chr3-37012011-A-G, SPDI, HGVS (NM_...:c.) or a VCF line"
+_MODEL = "base model; `models list` shows them"
+
+Handler = Callable[[argparse.Namespace], int]
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser with every subcommand."""
+    parser = argparse.ArgumentParser(
+        prog="agentic-spliceai", description="Does a variant change splicing, how, how sure are we, and why."
+    )
+    parser.add_argument("--version", action="version", version=f"agentic-spliceai {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_interpret(commands)
+    _add_score(commands)
+    run = commands.add_parser("run", help="run a workflow", description="Run a workflow.")
+    add_arguments(run)
+    # `run` and `interpret` handle their errors themselves, because `--json` changes how they are shown.
+    run.set_defaults(whole=run_from)
+    validate = commands.add_parser("validate", help="check a workflow file", description="List every problem.")
+    validate.add_argument("graph", metavar="GRAPH", help="YAML file, or the name of a packaged workflow")
+    validate.set_defaults(handler=_validate)
+    graph = commands.add_parser("graph", help="draw a workflow").add_subparsers(metavar="ACTION", required=True)
+    draw = graph.add_parser("draw", help="print the workflow as a Mermaid flow chart")
+    draw.add_argument("graph", metavar="GRAPH", help="YAML file, or the name of a packaged workflow")
+    draw.set_defaults(handler=_draw)
+    _add_runs(commands)
+    for name, handler, what in (
+        ("models", _models_list, "base models, and whether their weights are on this machine"),
+        ("genomes", _genomes_list, "genomes, and whether their files are on this machine"),
+    ):
+        group = commands.add_parser(name, help=f"list {what}").add_subparsers(metavar="ACTION", required=True)
+        listing = group.add_parser("list", help=f"list {what}")
+        listing.add_argument("--json", dest="as_json", action="store_true", help="print JSON")
+        listing.set_defaults(handler=handler)
+    version = commands.add_parser("version", help="print the version")
+    version.set_defaults(handler=_version)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code; see `agentic_spliceai.run` for the codes."""
+    arguments = build_parser().parse_args(argv)
+    whole: Handler | None = getattr(arguments, "whole", None)
+    if whole is not None:
+        return whole(arguments)
+    return guarded(lambda: arguments.handler(arguments), as_json=getattr(arguments, "as_json", False))
+
+
+def _add_interpret(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "interpret", help="interpret one variant and write a report", description="Interpret one variant."
+    )
+    parser.add_argument("variant", metavar="VARIANT", help=_VARIANT)
+    parser.add_argument("--genome", help=_GENOME)
+    parser.add_argument("--base-model", metavar="NAME", help=_MODEL)
+    parser.add_argument("--distance", metavar="NT", help="how far from the variant changes are looked for")
+    parser.add_argument("--annotation", metavar="FILE", help="GTF, GFF3 or gene table instead of the genome's own")
+    add_output_arguments(parser)
+    parser.set_defaults(whole=_interpret)
+
+
+def _interpret(arguments: argparse.Namespace) -> int:
+    given = {name: getattr(arguments, name) for name in ("variant", "genome", "base_model", "distance", "annotation")}
+    request = Request(
+        graph="interpret_variant",
+        values={name: value for name, value in given.items() if value is not None},
+        out=arguments.out,
+        as_json=arguments.as_json,
+        quiet=arguments.quiet,
+        keep_record=arguments.keep_record,
+    )
+    return guarded(lambda: execute(request), as_json=request.as_json)
+
+
+def _add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "score",
+        help="score many variants",
+        description="Score the variants of a VCF, or of a text file with one a line; one row or one reason an input.",
+    )
+    parser.add_argument("source", metavar="FILE", help="VCF or text file, plain or gzipped; - for standard input")
+    parser.add_argument("--genome", required=True, help=_GENOME)
+    parser.add_argument("--base-model", metavar="NAME", default="small", help=f"{_MODEL} (default: small)")
+    parser.add_argument(
+        "--distance", metavar="NT", type=int, default=50, help="how far changes are sought (default: 50)"
+    )
+    parser.add_argument("--annotation", metavar="FILE", help="GTF, GFF3 or gene table instead of the genome's own")
+    parser.add_argument("--masked", action="store_true", help="leave out gains at annotated sites and losses elsewhere")
+    parser.add_argument("-o", "--output", metavar="FILE", help="where to write (default: standard output)")
+    parser.add_argument("--format", choices=("tsv", "jsonl"), help="default: by the suffix of the output")
+    parser.add_argument("--quiet", action="store_true", help="show no summary")
+    parser.set_defaults(handler=_score)
+
+
+def _score(arguments: argparse.Namespace) -> int:
+    from agentic_spliceai.orchestration.progress import PlainProgress, ProgressDisplay
+    from agentic_spliceai.tools.batch import format_of, read_inputs, score_inputs, write_results
+    from agentic_spliceai.tools.context import Resources
+
+    output_format = arguments.format or format_of(arguments.output)
+    display = ProgressDisplay() if arguments.quiet else PlainProgress(sys.stderr)
+    results = score_inputs(
+        read_inputs(arguments.source),
+        Resources(progress=display),
+        genome=arguments.genome,
+        annotation=arguments.annotation,
+        base_model=arguments.base_model,
+        distance=arguments.distance,
+    )
+    summary = write_results(results, arguments.output, output_format, masked=arguments.masked)
+    if not arguments.quiet:
+        sys.stderr.write(f"{summary}\n")
+    return EXIT_OK
+
+
+def _validate(arguments: argparse.Namespace) -> int:
+    from agentic_spliceai.run import validate
+
+    return validate(Request(graph=arguments.graph))
+
+
+def _draw(arguments: argparse.Namespace) -> int:
+    from agentic_spliceai.orchestration.drawing import draw_mermaid
+    from agentic_spliceai.orchestration.validator import load_graph
+
+    sys.stdout.write(draw_mermaid(load_graph(arguments.graph).spec))
+    return EXIT_OK
+
+
+def _add_runs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    runs = commands.add_parser("runs", help="list runs, or show one").add_subparsers(metavar="ACTION", required=True)
+    listing = runs.add_parser("list", help="list the latest runs")
+    listing.add_argument("--limit", type=int, default=20, help="how many (default: 20)")
+    listing.add_argument("--json", dest="as_json", action="store_true", help="print JSON")
+    listing.set_defaults(handler=_runs_list)
+    show = runs.add_parser("show", help="show one run")
+    show.add_argument("id", metavar="ID", help="the run's id, or an unambiguous beginning of it")
+    show.add_argument("--json", dest="as_json", action="store_true", help="print JSON")
+    show.set_defaults(handler=_runs_show)
+
+
+def _store() -> RecordStore:
+    from agentic_spliceai.records.store import RecordStore
+    from agentic_spliceai.settings import get_settings
+
+    return RecordStore(get_settings().database_url)
+
+
+def _runs_list(arguments: argparse.Namespace) -> int:
+    store = _store()
+    store.mark_interrupted()
+    found = store.list_runs(arguments.limit)
+    if arguments.as_json:
+        print(json.dumps([run.model_dump(mode="json") for run in found], ensure_ascii=False))
+        return EXIT_OK
+    if not found:
+        print(f"no runs in {store.location}")
+    for run in found:
+        print(_run_line(run))
+    return EXIT_OK
+
+
+def _run_line(run: RunSummary) -> str:
+    what = run.verdict or (run.error.message if run.error else "")
+    variant = run.variant or str(run.inputs.get("variant", ""))
+    return f"{run.id}  {run.started_at:%Y-%m-%d %H:%M}  {run.status:<11}  {run.graph_name}  {variant}  {what}".rstrip()
+
+
+def _runs_show(arguments: argparse.Namespace) -> int:
+    run = _store().get_run(arguments.id)
+    if arguments.as_json:
+        print(json.dumps(run.model_dump(mode="json"), ensure_ascii=False))
+    else:
+        print("\n".join(_run_lines(run)))
+    return EXIT_OK
+
+
+def _run_lines(run: RunDetail) -> list[str]:
+    lines = [
+        f"run          {run.id}",
+        f"workflow     {run.graph_name} (sha256 {run.graph_sha256[:12]}), agentic-spliceai {run.software_version}",
+        f"status       {run.status}",
+        f"started      {run.started_at:%Y-%m-%d %H:%M:%S} UTC",
+    ]
+    if run.finished_at is not None:
+        lines.append(f"finished     {run.finished_at:%Y-%m-%d %H:%M:%S} UTC")
+    lines += [f"input        {name} = {value}" for name, value in run.inputs.items()]
+    lines.append(f"environment  {json.dumps(run.environment, ensure_ascii=False)}")
+    for step in run.steps:
+        why = f"  {step.error.message}" if step.error else ""
+        lines.append(f"step         {step.node} ({step.tool}) {step.status} in {step.seconds:.2f} s{why}")
+    lines += [
+        f"artifact     {artifact.kind} {artifact.sha256} ({artifact.bytes:,} bytes)" for artifact in run.artifacts
+    ]
+    if run.error is not None:
+        lines.append(f"error        {run.error.message} {run.error.advice}".rstrip())
+    if run.verdict is not None:
+        lines.append(f"verdict      {run.verdict}")
+    return lines
+
+
+def _models_list(arguments: argparse.Namespace) -> int:
+    from agentic_spliceai.splice_engine.base_layer.registry import base_models
+    from agentic_spliceai.tools.context import Resources
+
+    resolver = Resources().resolver
+    rows = []
+    for name, entry in base_models(resolver.data_dir / "base_models.yaml").items():
+        found = sum(resolver.locate(entry.resource(file)) is not None for file in entry.files)
+        rows.append(
+            {
+                "name": name,
+                "version": entry.version,
+                "context": entry.context,
+                "files": len(entry.files),
+                "found": found,
+                "downloadable": all(file.url is not None for file in entry.files),
+                "licence": entry.licence,
+                "description": entry.description,
+            }
+        )
+    if arguments.as_json:
+        print(json.dumps(rows, ensure_ascii=False))
+        return EXIT_OK
+    for row in rows:
+        print(f"{row['name']:<20} {_availability(row):<14} {row['description']}")
+    return EXIT_OK
+
+
+def _genomes_list(arguments: argparse.Namespace) -> int:
+    from agentic_spliceai.splice_engine.genome.bundle import genome_entries
+    from agentic_spliceai.tools.context import Resources
+
+    resolver = Resources().resolver
+    rows = []
+    for name, entry in genome_entries().items():
+        files = (entry.fasta, entry.annotation)
+        rows.append(
+            {
+                "name": name,
+                "build": str(entry.build),
+                "files": len(files),
+                "found": sum(resolver.locate(file) is not None for file in files),
+                "downloadable": all(file.url is not None for file in files),
+                "description": entry.description,
+            }
+        )
+    if arguments.as_json:
+        print(json.dumps(rows, ensure_ascii=False))
+        return EXIT_OK
+    for row in rows:
+        print(f"{row['name']:<20} {_availability(row):<14} {row['description']}")
+    return EXIT_OK
+
+
+def _availability(row: dict[str, object]) -> str:
+    if row["found"] == row["files"]:
+        return "here"
+    return "to download" if row["downloadable"] else "missing"
+
+
+def _version(arguments: argparse.Namespace) -> int:
+    print(f"agentic-spliceai {__version__}")
+    return EXIT_OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""Progress of a run for people: live lines on a terminal, plain lines elsewhere; always on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, TextIO
+
+from agentic_spliceai.orchestration.events import RunObserver, RunResult, RunStart, StepEnd, StepOutcome, StepStart
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+class ProgressDisplay(RunObserver):
+    """A watcher of a run that also hears of downloads (`splice_engine.resources.Progress`)."""
+
+    def __call__(self, name: str, done: int, total: int | None) -> None:
+        """Take the bytes done so far of a download."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+
+def progress_display(*, quiet: bool, stream: TextIO | None = None) -> ProgressDisplay:
+    """Return the display that suits the stream: none, plain lines, or live ones on a terminal."""
+    stream = stream or sys.stderr
+    if quiet:
+        return ProgressDisplay()
+    return LiveProgress() if stream.isatty() else PlainProgress(stream)
+
+
+class PlainProgress(ProgressDisplay):
+    """One line when a step begins, one when it ends; a line of a download every ten seconds."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._last = 0.0
+
+    def __call__(self, name: str, done: int, total: int | None) -> None:
+        """Take the bytes done so far of a download."""
+        now = time.monotonic()
+        if now - self._last < _SECONDS_BETWEEN_LINES and done != total:
+            return
+        self._last = now
+        share = f" ({done / total:.0%})" if total else ""
+        self._line(f"  download of {name}: {done / 1e6:.1f} MB{share}")
+
+    def run_started(self, start: RunStart) -> None:
+        """Name the run."""
+        self._line(f"{start.graph}: run {start.run_id}")
+
+    def step_started(self, start: StepStart) -> None:
+        """Say what begins."""
+        again = f" (attempt {start.attempt})" if start.attempt > 1 else ""
+        self._line(f"  {start.node}{again}: {start.purpose}")
+
+    def step_ended(self, end: StepEnd) -> None:
+        """Say how long it took."""
+        word = "done" if end.outcome is StepOutcome.SUCCEEDED else str(end.outcome)
+        self._line(f"  {end.node}: {word} in {end.seconds:.1f} s")
+
+    def run_succeeded(self, result: RunResult) -> None:
+        """Say how long all took."""
+        self._line(f"{result.graph}: done in {result.seconds:.1f} s")
+
+    def _line(self, text: str) -> None:
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
+
+class LiveProgress(ProgressDisplay):
+    """A spinner and the time for each step, a bar for each download."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._progress: Progress = Progress(
+            SpinnerColumn(finished_text="[green]✓[/]"),
+            TextColumn("{task.fields[label]}", style="bold", markup=False),
+            TextColumn("{task.description}", markup=False),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+        )
+        self._task: TaskID | None = None
+        self._purpose = ""
+
+    def __call__(self, name: str, done: int, total: int | None) -> None:
+        """Show the download beside the step that waits for it."""
+        if self._task is None:
+            return
+        amount = f"{done / 1e6:.0f} MB"
+        if total:
+            filled = round(20 * done / total)
+            amount = f"{'━' * filled}{'╌' * (20 - filled)} {done / total:4.0%} of {total / 1e6:.0f} MB"
+        self._progress.update(self._task, description=f"{name} {amount}")
+
+    def run_started(self, start: RunStart) -> None:
+        """Begin to draw."""
+        self._progress.start()
+
+    def step_started(self, start: StepStart) -> None:
+        """Add a line."""
+        again = f" (attempt {start.attempt})" if start.attempt > 1 else ""
+        self._purpose = start.purpose
+        self._task = self._progress.add_task(start.purpose, total=1, label=f"{start.node}{again}")
+
+    def step_ended(self, end: StepEnd) -> None:
+        """Tick the line off, or mark it."""
+        if self._task is None:
+            return
+        failed = "" if end.outcome is StepOutcome.SUCCEEDED else f"{end.outcome}: "
+        self._progress.update(self._task, completed=1 if not failed else 0, description=f"{failed}{self._purpose}")
+        if failed:
+            self._progress.stop_task(self._task)
+        self._task = None
+
+    def close(self) -> None:
+        """Stop drawing."""
+        self._progress.stop()

@@ -1,0 +1,238 @@
+"""Run a workflow: `python -m agentic_spliceai.run GRAPH --set variant=... genome=...`.
+
+Exit codes: 0 success; 1 an unexpected error, with traceback; 2 an error that the user can act on, in one line;
+130 stopped by Ctrl-C (143: by SIGTERM).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from agentic_spliceai.splice_engine.errors import SpliceEngineError
+
+if TYPE_CHECKING:
+    from agentic_spliceai.orchestration.events import RunResult
+    from agentic_spliceai.orchestration.validator import CheckedGraph
+
+EXIT_OK, EXIT_UNEXPECTED, EXIT_ERROR, EXIT_INTERRUPTED, EXIT_TERMINATED = 0, 1, 2, 130, 143
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for."""
+
+    graph: str
+    assignments: Sequence[str] = ()
+    values: Mapping[str, str] = field(default_factory=dict)
+    out: str | None = None
+    as_json: bool = False
+    quiet: bool = False
+    keep_record: bool = True
+
+
+def build_parser(prog: str = "python -m agentic_spliceai.run") -> argparse.ArgumentParser:
+    """Return the parser."""
+    parser = argparse.ArgumentParser(prog=prog, description="Run a workflow.")
+    add_arguments(parser)
+    return parser
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that name a workflow and its inputs."""
+    parser.add_argument("graph", metavar="GRAPH", help="YAML file, or the name of a packaged workflow")
+    parser.add_argument(
+        "--set",
+        dest="assignments",
+        metavar="NAME=VALUE",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="inputs of the workflow; may be repeated",
+    )
+    parser.add_argument("--validate", action="store_true", help="check the workflow and its inputs, run nothing")
+    add_output_arguments(parser)
+
+
+def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say where results go."""
+    parser.add_argument("--out", metavar="DIR", help="folder for the report (input `out`)")
+    parser.add_argument("--json", dest="as_json", action="store_true", help="print only the result, as JSON")
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    parser.add_argument("--no-record", dest="keep_record", action="store_false", help="keep no record of the run")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    arguments = build_parser().parse_args(argv)
+    return run_from(arguments)
+
+
+def run_from(arguments: argparse.Namespace) -> int:
+    """Run what parsed arguments ask for."""
+    request = Request(
+        graph=arguments.graph,
+        assignments=arguments.assignments,
+        out=arguments.out,
+        as_json=arguments.as_json,
+        quiet=arguments.quiet,
+        keep_record=arguments.keep_record,
+    )
+    return guarded(lambda: validate(request) if arguments.validate else execute(request), as_json=request.as_json)
+
+
+def validate(request: Request) -> int:
+    """Check a workflow and the inputs that were given, and say so."""
+    graph = _load(request)
+    if request.assignments or request.values or request.out is not None:
+        _inputs(graph, request)
+    if request.as_json:
+        print(json.dumps({"status": "valid", "graph": graph.spec.name, "sha256": graph.document.sha256}))
+    else:
+        print(f"{graph.document.file}: valid ({len(graph.spec.nodes)} nodes, {len(graph.spec.edges)} edges)")
+    return EXIT_OK
+
+
+def execute(request: Request) -> int:
+    """Run the workflow and print its result."""
+    graph = _load(request)
+    inputs = _inputs(graph, request)
+    # From here on it takes a moment: LangGraph, the database and the science are loaded.
+    from agentic_spliceai.orchestration.progress import progress_display
+    from agentic_spliceai.orchestration.runner import run_graph
+    from agentic_spliceai.tools.context import Resources, ToolContext
+
+    display = progress_display(quiet=request.quiet)
+    context = ToolContext(Resources(progress=display), keep_record=request.keep_record)
+    try:
+        result = run_graph(graph, inputs, context, observers=[display])
+    finally:
+        display.close()
+    if request.as_json:
+        print(json.dumps(machine_result(result), ensure_ascii=False, allow_nan=False))
+    else:
+        _print_summary(result)
+    return EXIT_OK
+
+
+def machine_result(result: RunResult) -> dict[str, Any]:
+    """Return what `--json` prints: the run, then the workflow's outputs by their names."""
+    return {
+        "run_id": result.run_id,
+        "graph": result.graph,
+        "status": "succeeded",
+        "started_at": result.started_at.isoformat(),
+        "seconds": round(result.seconds, 4),
+        "timings": {step: round(seconds, 4) for step, seconds in result.timings.items()},
+        **result.outputs,
+    }
+
+
+def guarded(command: Any, *, as_json: bool = False) -> int:
+    """Run `command` and turn what it raises into one line, a JSON object where asked for, and an exit code."""
+    previous = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        return int(command())
+    except SpliceEngineError as error:
+        _report_error(error, as_json)
+        return EXIT_ERROR
+    except BrokenPipeError:
+        # The reader of our output has gone; Python must not complain about it again when it closes stdout.
+        sys.stdout = None
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        _report_stop("interrupted by Ctrl-C", as_json)
+        return EXIT_INTERRUPTED
+    except _TerminatedError:
+        _report_stop("terminated", as_json)
+        return EXIT_TERMINATED
+    except Exception as error:  # noqa: BLE001 - the last stop: shown whole, with the exit code of a bug
+        traceback.print_exc()
+        if as_json:
+            _print_json_error("unexpected", f"{type(error).__name__}: {error}", "Report this with the traceback.")
+        return EXIT_UNEXPECTED
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+class _TerminatedError(BaseException):
+    """The process was asked to end; no `Exception`, so that the run is recorded as interrupted."""
+
+
+def _terminate(signum: int, frame: object) -> NoReturn:
+    raise _TerminatedError
+
+
+def _load(request: Request) -> CheckedGraph:
+    from agentic_spliceai.orchestration.validator import load_graph
+
+    return load_graph(request.graph)
+
+
+def _inputs(graph: CheckedGraph, request: Request) -> dict[str, Any]:
+    from agentic_spliceai.orchestration.inputs import inputs_from_text, parse_assignments
+
+    texts = parse_assignments(request.assignments) | dict(request.values)
+    if request.out is not None:
+        texts["out"] = request.out
+    return dict(inputs_from_text(graph, texts))
+
+
+def _print_summary(result: RunResult) -> None:
+    outputs = dict(result.outputs)
+    interpretation, report = outputs.pop("interpretation", None), outputs.pop("report", None)
+    if interpretation is not None:
+        from rich.console import Console
+
+        from agentic_spliceai.records.interpretation import Interpretation
+        from agentic_spliceai.reporting.files import ReportPaths
+        from agentic_spliceai.reporting.terminal import terminal_summary
+
+        paths = None
+        if report is not None:
+            paths = ReportPaths(Path(report["html"]), Path(report["markdown"]), Path(report["json_file"]))
+        found = Interpretation.model_validate_json(json.dumps(interpretation))
+        Console().print(terminal_summary(found, paths))
+        outputs = {"record": outputs["record"]} if outputs.get("record") else {}
+    for name, value in outputs.items():
+        print(f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+    print(f"run: {result.run_id}")
+
+
+def _report_error(error: SpliceEngineError, as_json: bool) -> None:
+    problems = [str(problem) for problem in getattr(error, "problems", ())]
+    if len(problems) > 1:
+        sys.stderr.write("".join(f"error: {problem}\n" for problem in problems))
+    else:
+        sys.stderr.write(f"error: {error}\n")
+    for note in getattr(error, "__notes__", ()):
+        if not note.startswith("During task with name"):
+            sys.stderr.write(f"note: {note}\n")
+    if as_json:
+        _print_json_error(error.code, error.message, error.advice, problems)
+
+
+def _report_stop(what: str, as_json: bool) -> None:
+    sys.stderr.write(f"{what}\n")
+    if as_json:
+        _print_json_error("interrupted", what, "Run it again.", status="interrupted")
+
+
+def _print_json_error(
+    code: str, message: str, advice: str, problems: Sequence[str] = (), status: str = "failed"
+) -> None:
+    error: dict[str, Any] = {"code": code, "message": message, "advice": advice}
+    if problems:
+        error["problems"] = list(problems)
+    print(json.dumps({"status": status, "error": error}, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,228 @@
+"""Sequence out of FASTA files: what a slice of the text says is the oracle."""
+
+from __future__ import annotations
+
+import gzip
+import pickle
+import random
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pysam
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentic_spliceai.splice_engine.errors import (
+    BuildMismatchError,
+    GenomeFileError,
+    PositionOutOfRangeError,
+    UnknownContigError,
+)
+from agentic_spliceai.splice_engine.genome import GenomeBuild, Interval, ReferenceGenome, fasta
+
+from .toys import fasta_text, random_bases, write_bgzf, write_fasta
+
+# Longer than three BGZF blocks; a short contig, one that ends with a full line, one in lower case.
+CONTIGS = {"1": random_bases(200_000, 1), "chr2": random_bases(7, 2), "MT": random_bases(120, 3).lower()}
+
+
+@pytest.fixture(scope="module", params=["plain", "bgzf"])
+def genome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ReferenceGenome:
+    folder = tmp_path_factory.mktemp("genome")
+    write = write_fasta if request.param == "plain" else write_bgzf
+    return ReferenceGenome(write(folder / ("toy.fa" if request.param == "plain" else "toy.fa.gz"), CONTIGS))
+
+
+@given(data=st.data())
+def test_every_slice_is_the_texts(genome: ReferenceGenome, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(list(CONTIGS)))
+    sequence = CONTIGS[name].upper()
+    start = data.draw(st.integers(0, len(sequence)))
+    end = data.draw(st.integers(start, min(len(sequence), start + data.draw(st.sampled_from([1, 100, 150_000])))))
+    assert genome.fetch(Interval(contig=name, start=start, end=end)) == sequence[start:end]
+
+
+@given(start=st.integers(-100, 200), length=st.integers(0, 400))
+def test_positions_outside_the_contig_are_n(genome: ReferenceGenome, start: int, length: int) -> None:
+    padded = "N" * 100 + CONTIGS["MT"].upper() + "N" * 600
+    assert genome.fetch_padded("chrM", start, start + length) == padded[start + 100 : start + 100 + length]
+
+
+def test_contigs_lengths_and_aliases(genome: ReferenceGenome) -> None:
+    assert genome.contigs == ("chr1", "chr2", "chrM")
+    assert [genome.contig_length(name) for name in ("chr1", "2", "M")] == [200_000, 7, 120]
+    assert genome.has_contig("NC_000002.12")
+    assert not genome.has_contig("chr3")
+    with pytest.raises(UnknownContigError, match="chr9"):
+        genome.fetch(Interval(contig="chr9", start=0, end=1))
+
+
+def test_past_the_end_is_refused(genome: ReferenceGenome) -> None:
+    with pytest.raises(PositionOutOfRangeError, match=r"chr2:7-8.*has 7 bases"):
+        genome.fetch(Interval(contig="chr2", start=6, end=8))
+
+
+def test_threads_share_one_reader(genome: ReferenceGenome) -> None:
+    def check(seed: int) -> bool:
+        source = random.Random(seed)
+        places = [source.randrange(199_000) for _ in range(50)]
+        return all(genome.fetch_padded("1", at, at + 900) == CONTIGS["1"][at : at + 900] for at in places)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(check, range(16)))
+
+
+def test_a_pickled_reader_reads_on(genome: ReferenceGenome) -> None:
+    with pickle.loads(pickle.dumps(genome)) as copy:
+        assert copy.fetch_padded("chr1", 70_000, 70_050) == CONTIGS["1"][70_000:70_050]
+        assert copy.identity == genome.identity
+
+
+def test_identity_is_the_same_for_both_forms_of_index_and_differs_by_content(tmp_path: Path) -> None:
+    first = write_fasta(tmp_path / "toy.fa", {"chr1": "ACGT" * 30})
+    with ReferenceGenome(first) as built, ReferenceGenome(first) as read:
+        assert built.identity == read.identity
+        assert "toy.fa, " in built.identity
+    other = tmp_path / "other"
+    other.mkdir()
+    with ReferenceGenome(write_fasta(other / "toy.fa", {"chr2": "ACGT" * 30})) as different:
+        assert different.identity != read.identity
+
+
+def test_case_ambiguity_and_line_ends(tmp_path: Path) -> None:
+    path = tmp_path / "odd.fa"
+    path.write_bytes(fasta_text({"chr1": "acgtRYSWKMBDHVNn" * 5, "chr2": "AC"}, 16, "\r\n").encode())
+    with ReferenceGenome(path) as genome:
+        assert genome.fetch_padded("chr1", 0, 16) == "ACGT" + "N" * 12
+        assert genome.fetch_padded("chr1", 62, 70) == "NNACGTNN"
+        assert genome.has_sequence(Interval(contig="chr1", start=16, end=20))
+        assert not genome.has_sequence(Interval(contig="chr1", start=16, end=21))
+        assert genome.fetch_padded("chr2", 0, 2) == "AC"
+
+
+def test_indices_equal_those_of_samtools(tmp_path: Path) -> None:
+    path = write_bgzf(tmp_path / "toy.fa.gz", CONTIGS)
+    ReferenceGenome(path).close()
+    ours = [(tmp_path / f"toy.fa.gz.{suffix}").read_bytes() for suffix in ("fai", "gzi")]
+    for suffix in ("fai", "gzi"):
+        (tmp_path / f"toy.fa.gz.{suffix}").unlink()
+    pysam.faidx(str(path))
+    assert ours == [(tmp_path / f"toy.fa.gz.{suffix}").read_bytes() for suffix in ("fai", "gzi")]
+
+
+@pytest.mark.parametrize("with_cache", [True, False])
+def test_a_folder_that_cannot_be_written_is_no_obstacle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_cache: bool
+) -> None:
+    path = write_bgzf(tmp_path / "toy.fa.gz", CONTIGS)
+    for suffix in (".fai", ".gzi"):  # a folder in the index's place cannot be replaced, not even by root
+        Path(f"{path}{suffix}").mkdir()
+        (Path(f"{path}{suffix}") / "x").touch()
+    cache = tmp_path / "cache" if with_cache else None
+    with ReferenceGenome(path, cache_dir=cache) as genome:
+        assert genome.fetch_padded("chr1", 150_000, 150_010) == CONTIGS["1"][150_000:150_010]
+    assert not list(tmp_path.glob(".toy*"))
+    if cache is None:
+        return
+    assert len(list(cache.iterdir())) == 2
+    monkeypatch.setattr(fasta, "build_fai", lambda *_: pytest.fail("the index in the cache was not used"))
+    monkeypatch.setattr(fasta, "scan_blocks", lambda *_: pytest.fail("the index in the cache was not used"))
+    with ReferenceGenome(path, cache_dir=cache) as genome:
+        assert genome.fetch_padded("chr1", 150_000, 150_010) == CONTIGS["1"][150_000:150_010]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"\n\n", "no FASTA"),
+        (b"hello\n", "does not start with '>'"),
+        (b">chr1\n>chr2\n", "holds no base"),
+        (b">chr1\nACGT\nAC\nACGT\n", "line 4 differs in length"),
+        (b">chr1\nACGT\nACGTA\n", "line 3 differs in length"),
+        (b">chr1\nACGT\n>chr1\nACGT\n", "twice"),
+        (b">\nACGT\n", "line 1 has no name"),
+        (gzip.compress(b">chr1\nACGT\n"), "no random access.*bgzip"),
+    ],
+)
+def test_files_that_are_no_fasta_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "bad.fa"
+    path.write_bytes(content)
+    with pytest.raises(GenomeFileError, match=message):
+        ReferenceGenome(path).fetch_padded("chr1", 0, 1)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(GenomeFileError, match=r"absent\.fa cannot be read"):
+        ReferenceGenome(tmp_path / "absent.fa")
+    with pytest.raises(GenomeFileError, match="cannot be read"):
+        ReferenceGenome(tmp_path)
+
+
+@pytest.mark.parametrize("form", ["plain", "bgzf"])
+def test_a_truncated_file_is_refused(tmp_path: Path, form: str) -> None:
+    path = (write_fasta if form == "plain" else write_bgzf)(tmp_path / "toy.fa", CONTIGS)
+    ReferenceGenome(path).close()
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(GenomeFileError, match=r"cut short|shorter|damaged"):
+        ReferenceGenome(path)
+    Path(f"{path}.fai").unlink()
+    if form == "bgzf":
+        Path(f"{path}.gzi").unlink()
+        with pytest.raises(GenomeFileError, match="damaged"):
+            ReferenceGenome(path)
+
+
+def test_a_damaged_block_is_an_error_and_no_sequence(tmp_path: Path) -> None:
+    path = write_bgzf(tmp_path / "toy.fa.gz", CONTIGS)
+    ReferenceGenome(path).close()
+    content = bytearray(path.read_bytes())
+    content[30_000:30_050] = bytes(50)
+    path.write_bytes(content)
+    with ReferenceGenome(path) as genome, pytest.raises(GenomeFileError, match="damaged"):
+        genome.fetch_padded("chr1", 0, 200_000)
+
+
+@pytest.mark.parametrize("suffix", [".fai", ".gzi"])
+def test_a_damaged_index_is_refused(tmp_path: Path, suffix: str) -> None:
+    path = write_bgzf(tmp_path / "toy.fa.gz", CONTIGS)
+    ReferenceGenome(path).close()
+    Path(f"{path}{suffix}").write_bytes(b"chr1\tx\t1\n")
+    with pytest.raises(GenomeFileError, match=r"line 1 of the index|no BGZF index"):
+        ReferenceGenome(path)
+
+
+def test_another_files_index_is_refused(tmp_path: Path) -> None:
+    path = write_fasta(tmp_path / "toy.fa", {"chr1": "A" * 100})
+    ReferenceGenome(path).close()
+    write_fasta(path, {"chr1": "A" * 50, "chrX": "C" * 100})
+    with pytest.raises(GenomeFileError, match="does not fit its index"):
+        ReferenceGenome(path)
+
+
+def test_characters_that_are_no_bases_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bad.fa"
+    path.write_text(">chr1\nACGT*CGT\n", encoding="ascii")
+    with ReferenceGenome(path) as genome, pytest.raises(GenomeFileError, match="chr1:5-5"):
+        genome.fetch_padded("chr1", 4, 5)
+
+
+def test_real_genomes_agree_with_htslib(mirror: Path) -> None:
+    for build in (GenomeBuild.GRCH37, GenomeBuild.GRCH38):
+        path = mirror / build / "genome.fa.gz"
+        source = random.Random(7)
+        rows = [line.split("\t") for line in (mirror / build / "contigs.tsv").read_text().splitlines()[1:]]
+        with ReferenceGenome(path) as genome, pysam.FastaFile(str(path)) as oracle:
+            assert genome.build is build
+            for _ in range(100):
+                _, contig, start, end = source.choice(rows)[:4]
+                at = source.randrange(int(start) - 1, int(end))
+                size = min(source.choice([1, 50, 11_000]), genome.contig_length(contig) - at)
+                expected = oracle.fetch(contig, at, at + size).upper()
+                assert genome.fetch_padded(contig, at, at + size) == expected
+
+
+def test_a_build_that_the_lengths_contradict_is_refused(mirror: Path) -> None:
+    with pytest.raises(BuildMismatchError, match="lengths of GRCh38, not of GRCh37"):
+        ReferenceGenome(mirror / "GRCh38" / "genome.fa.gz", GenomeBuild.GRCH37)

@@ -1,0 +1,246 @@
+"""Many variants from a file, scored as a stream: one row or more an input, none lost."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TextIO
+
+from agentic_spliceai.splice_engine.base_layer.results import SpliceDelta, VariantResult
+from agentic_spliceai.splice_engine.errors import NotScored, ResourceError, SettingError
+from agentic_spliceai.tools.context import Resources
+
+if TYPE_CHECKING:
+    from agentic_spliceai.splice_engine.genome.types import GenomeBuild
+
+OutputFormat = Literal["tsv", "jsonl"]
+
+_INPUTS_PER_CHUNK = 64
+_VCF_SUFFIXES = (".vcf", ".vcf.gz", ".vcf.bgz")
+_VCF_HEADER = "##fileformat=VCF"
+_KINDS = ("acceptor_gain", "acceptor_loss", "donor_gain", "donor_loss")
+COLUMNS = (
+    "index",
+    "input",
+    "variant",
+    "gene_id",
+    "gene_name",
+    "strand",
+    "transcript_id",
+    "max_score",
+    *(f"{kind}{part}" for kind in _KINDS for part in ("", "_position", "_ref", "_alt")),
+    "predictor",
+    "version",
+    "masked",
+    "reason_code",
+    "reason",
+)
+
+
+@dataclass(frozen=True)
+class BatchInput:
+    """One input: its text, or the reason why it has no variant to score."""
+
+    text: str
+    not_scored: NotScored | None = None
+
+
+@dataclass(frozen=True)
+class BatchSummary:
+    """How a batch went."""
+
+    inputs: int
+    scored: int
+    reasons: dict[str, int]
+
+    def __str__(self) -> str:
+        missing = ", ".join(f"{code} {count}" for code, count in sorted(self.reasons.items()))
+        return f"{self.inputs} inputs: {self.scored} scored" + (f", not scored: {missing}" if missing else "")
+
+
+def read_inputs(source: str, build: GenomeBuild | None = None, stdin: TextIO | None = None) -> Iterator[BatchInput]:
+    """Yield the variants of a VCF, or of a text file with one a line; `-` reads standard input.
+
+    In a text file, blank lines and lines that begin with `#` are skipped. Both may be gzipped.
+
+    Raises
+    ------
+    ResourceError
+        If the file cannot be read.
+    """
+    if source == "-":
+        yield from _read_stream(stdin or sys.stdin, build)
+        return
+    path = Path(source).expanduser()
+    if path.name.lower().endswith(_VCF_SUFFIXES) or _begins_as_vcf(path):
+        yield from _read_vcf(path, build)
+    else:
+        from agentic_spliceai.splice_engine.genome.text_files import numbered_lines
+
+        yield from _from_lines(line for _, line in numbered_lines(path, ResourceError, "the list of variants"))
+
+
+def score_inputs(
+    inputs: Iterable[BatchInput],
+    resources: Resources,
+    *,
+    genome: str,
+    annotation: str | None = None,
+    base_model: str,
+    distance: int,
+) -> Iterator[VariantResult]:
+    """Score inputs as they come; exactly one result an input, in their order.
+
+    Raises
+    ------
+    SpliceEngineError
+        If the genome or the model cannot be opened, or `distance` cannot be used. What is wrong with one input is in
+        its result.
+    """
+    from agentic_spliceai.splice_engine.base_layer.scoring import score_variants
+
+    bundle = resources.genome(genome, annotation)
+    model = resources.base_model(base_model)
+    stream = enumerate(inputs)
+    while chunk := list(islice(stream, _INPUTS_PER_CHUNK)):
+        texts = [item.text for _, item in chunk if item.not_scored is None]
+        results = iter(score_variants(texts, bundle.genome, bundle.annotation, model, distance=distance))
+        for index, item in chunk:
+            if item.not_scored is not None:
+                yield VariantResult(index=index, text=item.text, not_scored=item.not_scored)
+            else:
+                yield next(results).model_copy(update={"index": index})
+
+
+def write_results(
+    results: Iterable[VariantResult], output: str | None, output_format: OutputFormat, *, masked: bool
+) -> BatchSummary:
+    """Write results as they come, one line a gene, or one with the reason; to standard output where `output` is None.
+
+    Raises
+    ------
+    SettingError
+        If the file cannot be written.
+    """
+    inputs = scored = 0
+    reasons: Counter[str] = Counter()
+    with _opened(output) as handle:
+        table = csv.writer(handle, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
+        if output_format == "tsv":
+            table.writerow(COLUMNS)
+        for result in results:
+            inputs += 1
+            scored += bool(result.deltas)
+            if result.not_scored is not None:
+                reasons[result.not_scored.code] += 1
+            if output_format == "tsv":
+                table.writerows(_rows(result, masked))
+            else:
+                handle.write(json.dumps(result.model_dump(mode="json"), ensure_ascii=False) + "\n")
+            handle.flush()
+    return BatchSummary(inputs, scored, dict(reasons))
+
+
+def format_of(output: str | None) -> OutputFormat:
+    """Return the format that a file's name asks for; TSV by default.
+
+    Raises
+    ------
+    SettingError
+        If the suffix is another.
+    """
+    suffix = Path(output).suffix.lower() if output else ".tsv"
+    if suffix in (".tsv", ".txt"):
+        return "tsv"
+    if suffix in (".jsonl", ".ndjson"):
+        return "jsonl"
+    raise SettingError(f"cannot write {output}: the suffix {suffix!r} is unknown.", "Use .tsv or .jsonl, or --format.")
+
+
+def _rows(result: VariantResult, masked: bool) -> Iterator[list[object]]:
+    variant = str(result.variant) if result.variant else ""
+    if result.not_scored is not None:
+        reason = result.not_scored
+        empty = [""] * (len(COLUMNS) - 5)
+        yield [result.index, _one_cell(result.text), variant, *empty, reason.code, _one_cell(reason.message)]
+    for delta in result.deltas:
+        yield [result.index, _one_cell(result.text), variant, *_cells(delta, masked), "", ""]
+
+
+def _one_cell(text: str) -> str:
+    """Put spaces for tabs and line ends: a malformed VCF line must not shift the columns."""
+    return " ".join(text.split())
+
+
+def _cells(delta: SpliceDelta, masked: bool) -> list[object]:
+    scores = delta.masked if masked else delta.raw
+    changes = [
+        cell
+        for change in scores.changes()
+        for cell in (f"{change.score:.4f}", change.position, f"{change.ref_score:.4f}", f"{change.alt_score:.4f}")
+    ]
+    head = [delta.gene_id, delta.gene_name, str(delta.strand), delta.transcript_id, f"{scores.max_score:.4f}"]
+    return [*head, *changes, delta.provenance.predictor, delta.provenance.version, "true" if masked else "false"]
+
+
+def _from_lines(lines: Iterable[str]) -> Iterator[BatchInput]:
+    for line in lines:
+        text = _printable(line.strip())
+        if text and not text.startswith("#"):
+            yield BatchInput(text)
+
+
+def _read_vcf(path: Path, build: GenomeBuild | None) -> Iterator[BatchInput]:
+    from agentic_spliceai.splice_engine.genome.vcf import iter_vcf
+
+    for allele in iter_vcf(path, build):
+        yield BatchInput(_printable(allele.text), allele.error.as_not_scored() if allele.error else None)
+
+
+def _read_stream(stream: TextIO, build: GenomeBuild | None) -> Iterator[BatchInput]:
+    first = stream.readline()
+    if not first.startswith(_VCF_HEADER):
+        yield from _from_lines([first])
+        yield from _from_lines(stream)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stdin.vcf"
+        with path.open("w", encoding="utf-8", errors="surrogateescape") as handle:
+            handle.write(first)
+            shutil.copyfileobj(stream, handle)
+        yield from _read_vcf(path, build)
+
+
+def _begins_as_vcf(path: Path) -> bool:
+    from agentic_spliceai.splice_engine.genome.text_files import numbered_lines
+
+    first = next(numbered_lines(path, ResourceError, "the list of variants"), (1, ""))
+    return first[1].startswith(_VCF_HEADER)
+
+
+def _printable(text: str) -> str:
+    """Replace bytes that are no UTF-8: they can neither be a variant nor be written out."""
+    return text.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="replace")
+
+
+@contextmanager
+def _opened(output: str | None) -> Iterator[TextIO]:
+    if output is None:
+        yield sys.stdout
+        return
+    path = Path(output).expanduser()
+    try:
+        handle = path.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise SettingError(f"cannot write {path}: {error.strerror}.", "Give another file with -o.") from error
+    with handle:
+        yield handle
