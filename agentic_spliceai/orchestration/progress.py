@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 from agentic_spliceai.orchestration.events import RunObserver, RunResult, RunStart, StepEnd, StepOutcome, StepStart
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress, TaskID
 
 _SECONDS_BETWEEN_LINES = 10.0
@@ -74,16 +75,19 @@ class PlainProgress(ProgressDisplay):
 class LiveProgress(ProgressDisplay):
     """A spinner and the time for each step, a bar for each download."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: Console | None = None) -> None:
         from rich.console import Console
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        from rich.table import Column
 
         self._progress: Progress = Progress(
             SpinnerColumn(finished_text="[green]✓[/]"),
-            TextColumn("{task.fields[label]}", style="bold", markup=False),
-            TextColumn("{task.description}", markup=False),
+            TextColumn(
+                "{task.fields[label]}", style="bold", markup=False, table_column=Column(no_wrap=True, min_width=14)
+            ),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
             TimeElapsedColumn(),
-            console=Console(stderr=True),
+            console=console or Console(stderr=True),
         )
         self._task: TaskID | None = None
         self._purpose = ""

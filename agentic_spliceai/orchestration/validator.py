@@ -246,8 +246,11 @@ class _Check:
             self._add(at, f"{text} is {type_name(annotation)}, but {name!r} takes {wanted}")
 
     def _check_literal(self, at: Place, name: str, value: Any, info: FieldInfo) -> None:
-        for found in nested_references(value):
+        nested = nested_references(value)
+        for found in nested:
             self._add(at, f"{found} stands inside a list or mapping; a reference is a whole value")
+        if nested:
+            return
         message = literal_problem(info, literal(value))
         if message:
             self._add(at, f"{name!r} cannot be {value!r}: {message}")

@@ -30,7 +30,7 @@ _TYPOGRAPHY = str.maketrans({
 _ACCESSION = r"[A-Z]{2}_\d+\.\d+"
 _CONTIG = r"(?P<contig>[\w.*|](?:[\w.*|-]{0,98}?[\w.*|])?)"  # bounded, so that no text takes long
 _PLACE = rf"{_CONTIG}\s*[-:_\s]\s*(?P<position>\d[\d,]*)"
-_ALLELE = r"[A-Za-z]+|-|\.|\*|<[^<>\s]*>|[^\s:/>]*[\[\]][^\s/>]*"
+_ALLELE = r"[A-Za-z]+|-|\.|\*|<[^<>\s]*>|[A-Za-z.]{0,99}[\[\]][^\s/>\[\]]{0,99}[\[\]][A-Za-z.]{0,99}"
 _SPDI = re.compile(rf"(?P<contig>{_ACCESSION}):(?P<position>\d+):(?P<ref>[A-Za-z]*|\d+):(?P<alt>[A-Za-z]*)", re.ASCII)
 _GENOMIC = re.compile(
     rf"{_PLACE}\s*(?:[-:_\s]\s*)?(?P<ref>{_ALLELE})\s*(?:->|[->:/_]|\s)\s*(?P<alt>{_ALLELE})", re.ASCII

@@ -57,7 +57,9 @@ class ToyGenome:
     def fetch_padded(self, contig: str, start: int, end: int) -> str:
         assert contig == self.contig
         inside = self.sequence[max(start, 0) : max(end, 0)]
-        return "N" * min(max(-start, 0), end - start) + inside + "N" * min(max(end - len(self.sequence), 0), end - start)
+        return (
+            "N" * min(max(-start, 0), end - start) + inside + "N" * min(max(end - len(self.sequence), 0), end - start)
+        )
 
 
 @dataclass(frozen=True)
@@ -191,32 +193,7 @@ class Toy:
             ref=self._track(ref or self.sites(), [*range(start, end + 1)], [0] * (end - start + 1), start - 1, size),
             alt=self._track(alt, positions + after, offsets + [0] * len(after), start - 1, size + shift),
         )
-        scores = _largest(tracks, variant)
-        return SpliceDelta(
-            variant=variant,
-            gene_id="toy",
-            gene_name="TOY",
-            transcript_id="NM_TOY",
-            strand=self.strand,
-            provenance=Provenance(
-                predictor="toy",
-                version="1",
-                weights_sha256=("0",),
-                build=None,
-                genome_id="toy",
-                annotation_source="toy",
-                annotation_sha256="0",
-                context=0,
-                distance=distance,
-                thresholds=thresholds,
-            ),
-            window_start=start,
-            window_end=end,
-            context=ContextReport(total=1, real=1, outside_gene=0, no_sequence=0, past_contig_end=0),
-            raw=scores,
-            masked=scores,
-            tracks=tracks,
-        )
+        return _delta(variant, self.gene.representative, tracks, distance, thresholds)
 
     def _track(
         self, sites: dict[Site, float], positions: list[int], offsets: list[int], first: int, size: int
@@ -240,6 +217,64 @@ class Toy:
         self, variant: Variant, alt: dict[Site, float], *, ref: dict[Site, float] | None = None, distance: int = 2000
     ) -> Consequence:
         return infer_consequence(self.delta(variant, alt, ref=ref, distance=distance), self.gene, self.genome)
+
+
+def planted(
+    variant: Variant, transcript: Transcript, alt: dict[Site, float], *, distance: int = 500, probability: float = 0.99
+) -> SpliceDelta:
+    """Scores of a substitution on a real transcript; sites by 1-based genomic position, those not named stay."""
+    start, end = variant.position - distance, variant.position + distance
+    ref = {(str(site.type), site.position): probability for site in transcript.splice_sites}
+    tracks = []
+    for sites in (ref, ref | alt):
+        scores = np.zeros((1, end - start + 1, 3), dtype=np.float32)
+        for (kind, position), value in sites.items():
+            if start <= position <= end:
+                column = SpliceClass.DONOR if kind == "donor" else SpliceClass.ACCEPTOR
+                scores[0, position - start, column] = value
+        scores[:, :, SpliceClass.NEITHER] = 1 - scores.sum(axis=2)
+        tracks.append(
+            SiteTrack(
+                strand=transcript.strand,
+                positions=np.arange(start, end + 1, dtype=np.int64),
+                insert_offsets=np.zeros(end - start + 1, dtype=np.int32),
+                bases="N" * (end - start + 1),
+                probabilities=scores,
+                logits=np.zeros_like(scores),
+            )
+        )
+    return _delta(variant, transcript, VariantTracks(ref=tracks[0], alt=tracks[1]), distance, THRESHOLDS)
+
+
+def _delta(
+    variant: Variant, transcript: Transcript, tracks: VariantTracks, distance: int, thresholds: Thresholds
+) -> SpliceDelta:
+    scores = _largest(tracks, variant)
+    return SpliceDelta(
+        variant=variant,
+        gene_id=transcript.gene_id,
+        gene_name=transcript.gene_name,
+        transcript_id=transcript.id,
+        strand=transcript.strand,
+        provenance=Provenance(
+            predictor="toy",
+            version="1",
+            weights_sha256=("0",),
+            build=None,
+            genome_id="toy",
+            annotation_source="toy",
+            annotation_sha256="0",
+            context=0,
+            distance=distance,
+            thresholds=thresholds,
+        ),
+        window_start=int(tracks.ref.positions[0]),
+        window_end=int(tracks.ref.positions[-1]),
+        context=ContextReport(total=1, real=1, outside_gene=0, no_sequence=0, past_contig_end=0),
+        raw=scores,
+        masked=scores,
+        tracks=tracks,
+    )
 
 
 def _largest(tracks: VariantTracks, variant: Variant) -> DeltaScores:

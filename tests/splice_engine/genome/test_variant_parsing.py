@@ -176,7 +176,7 @@ def test_any_text_is_a_variant_or_a_typed_error(text: str) -> None:
     "text",
     ["1" * 100_000, "1-" * 50_000, "A " * 50_000, "chr1-5-" + "A" * 100_000, "x:c.1" + " " * 100_000, "[" * 100_000,
      "chr1:g.5" + "a" * 100_000, "NC_1.1:5:" + "A" * 50_000 + ":!", "a" * 100_000 + ":c.1", "1,1" * 30_000,
-     "1 1 " + "A]" * 50_000, "x:c.1a" + "> " * 50_000],
+     "1 1 " + "A]" * 50_000, "x:c.1a" + "> " * 50_000 + "!"],
 )  # fmt: skip
 def test_no_text_takes_long(text: str) -> None:
     begun = time.perf_counter()

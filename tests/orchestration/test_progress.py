@@ -1,0 +1,66 @@
+"""What a person sees while a run goes on."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from agentic_spliceai.orchestration.progress import LiveProgress, PlainProgress, progress_display
+from agentic_spliceai.orchestration.runner import run_graph
+from agentic_spliceai.splice_engine.errors import InvalidVariantError
+from tests.orchestration.fakes import checked, toy_context
+
+
+def test_plain_lines_where_there_is_no_terminal(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    display = progress_display(quiet=False, stream=stream)
+    context = toy_context(tmp_path)
+    run_graph(checked(), {}, context, observers=[display])
+    assert stream.getvalue().splitlines() == [
+        f"toy: run {context.run_id}",
+        "  make: Toy tool make_thing.",
+        "  make: done in 0.0 s",
+        "  finish: Toy tool use_thing.",
+        "  finish: done in 0.0 s",
+        "toy: done in 0.0 s",
+    ]
+
+
+def test_a_failing_step_is_marked(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    with pytest.raises(InvalidVariantError):
+        run_graph(checked(), {"name": "bad"}, toy_context(tmp_path), observers=[PlainProgress(stream)])
+    assert stream.getvalue().splitlines()[-1] == "  make: failed in 0.0 s"
+
+
+def test_downloads_do_not_flood_a_log() -> None:
+    stream = io.StringIO()
+    display = PlainProgress(stream)
+    for done in range(0, 101):
+        display("weights.pt", done * 1_000_000, 100_000_000)
+    lines = stream.getvalue().splitlines()
+    assert len(lines) <= 3
+    assert lines[-1] == "  download of weights.pt: 100.0 MB (100%)"
+
+
+@pytest.mark.parametrize("width", [60, 120])
+def test_a_terminal_shows_every_step_by_its_whole_name(tmp_path: Path, width: int) -> None:
+    stream = io.StringIO()
+    display = LiveProgress(Console(file=stream, force_terminal=True, width=width))
+    run_graph(checked(), {"weight": 11}, toy_context(tmp_path), observers=[display])
+    display("late.pt", 1, 2)
+    display.close()
+    for name in ("make", "pack", "finish", "✓"):
+        assert name in stream.getvalue()
+
+
+def test_quiet_is_silent(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    display = progress_display(quiet=True)
+    display("x", 1, 2)
+    run_graph(checked(), {}, toy_context(tmp_path), observers=[display])
+    display.close()
+    captured = capsys.readouterr()
+    assert captured.out + captured.err == ""
