@@ -1,10 +1,11 @@
 """Variants a second and start-up of the plain scorer on real records, beside the peers where they are installed.
 
-    AGENTIC_SPLICEAI_MIRROR=... python benchmarks/score_variants.py [--records 40] [--distance 50] [--base-model openspliceai]
+    AGENTIC_SPLICEAI_MIRROR=... python benchmarks/score_variants.py [--records 20] [--distance 50]
 
 Every row is measured in this run, on the same records, genome and gene table. A program's rate is what it takes for all
-records less what it takes for one, so that start-up is not counted in it; start-up is the time for one record less one
-record's share. Ours runs as a fresh process too. Rows with the same network can be compared; `ratio` is to the first row.
+records less what it takes for one, so that start-up is not counted in it; start-up is the time for one record less
+one record's share. Ours runs as a fresh process too. Rows with the same network can be compared; `ratio` is to the
+first row.
 """
 
 from __future__ import annotations
@@ -48,10 +49,12 @@ class Row:
 
     @property
     def rate(self) -> float:
+        """Records a second, without start-up."""
         return (self.records - 1) / max(self.all - self.one, 1e-9)
 
     @property
     def start_up(self) -> float:
+        """Seconds before the first record."""
         return max(self.one - 1 / self.rate, 0.0)
 
 
@@ -77,6 +80,7 @@ def select(golden: Path, wanted: int) -> tuple[list[str], list[str]]:
 
 
 def main() -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mirror", type=Path, default=os.environ.get("AGENTIC_SPLICEAI_MIRROR"))
     parser.add_argument("--records", type=int, default=20)

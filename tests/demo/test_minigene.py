@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 
 from agentic_spliceai.demo.minigene import CONTIG, make_minigene, write_minigene
@@ -25,7 +26,7 @@ def test_structure() -> None:
     codons = [coding[i : i + 3] for i in range(0, len(coding), 3)]
     assert codons[-1] in {"TAA", "TAG", "TGA"}
     assert not {"TAA", "TAG", "TGA"} & set(codons[:-1])
-    for (_, left), (right, _) in zip(exons, exons[1:], strict=False):
+    for (_, left), (right, _) in pairwise(exons):
         assert sequence[left : left + 2] == "GT"
         assert sequence[right - 2 : right] == "AG"
 
@@ -37,7 +38,7 @@ def test_the_shipped_model_sees_every_site_and_its_loss(tmp_path: Path) -> None:
     assert bundle.is_demo
     exons = make_minigene()[1]
     sequence = bundle.genome.fetch_padded(CONTIG, 0, bundle.genome.contig_length(CONTIG))
-    for (_, left), (right, _) in zip(exons, exons[1:], strict=False):
+    for (_, left), (right, _) in pairwise(exons):
         for position, ref, alt in ((left + 1, "G", "A"), (right, "G", "C")):
             assert sequence[position - 1] == ref
             variant = Variant(contig=CONTIG, position=position, ref=ref, alt=alt)

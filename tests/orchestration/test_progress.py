@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -19,13 +20,13 @@ def test_plain_lines_where_there_is_no_terminal(tmp_path: Path) -> None:
     display = progress_display(quiet=False, stream=stream)
     context = toy_context(tmp_path)
     run_graph(checked(), {}, context, observers=[display])
-    assert stream.getvalue().splitlines() == [
+    assert re.sub(r"\d+\.\d s", "N s", stream.getvalue()).splitlines() == [
         f"toy: run {context.run_id}",
         "  make: Toy tool make_thing.",
-        "  make: done in 0.0 s",
+        "  make: done in N s",
         "  finish: Toy tool use_thing.",
-        "  finish: done in 0.0 s",
-        "toy: done in 0.0 s",
+        "  finish: done in N s",
+        "toy: done in N s",
     ]
 
 
@@ -33,7 +34,7 @@ def test_a_failing_step_is_marked(tmp_path: Path) -> None:
     stream = io.StringIO()
     with pytest.raises(InvalidVariantError):
         run_graph(checked(), {"name": "bad"}, toy_context(tmp_path), observers=[PlainProgress(stream)])
-    assert stream.getvalue().splitlines()[-1] == "  make: failed in 0.0 s"
+    assert stream.getvalue().splitlines()[-1].startswith("  make: failed in ")
 
 
 def test_downloads_do_not_flood_a_log() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import cached_property
+from itertools import pairwise
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -139,7 +140,7 @@ class SiteType(StrEnum):
 class SpliceSite(_Frozen):
     """An annotated splice site.
 
-    A donor stands on the last base of its exon and an acceptor on the first base of its exon, in the transcript's sense.
+    A donor stands on the last base of its exon, an acceptor on the first base of its exon, in the transcript's sense.
     """
 
     contig: str
@@ -168,9 +169,7 @@ class Transcript(_Frozen):
     @model_validator(mode="after")
     def _ascending(self) -> Self:
         for name, blocks in (("exons", self.exons), ("cds", self.cds)):
-            if any(a >= b for a, b in blocks) or any(
-                e0 > s1 for (_, e0), (s1, _) in zip(blocks, blocks[1:], strict=False)
-            ):
+            if any(a >= b for a, b in blocks) or any(e0 > s1 for (_, e0), (s1, _) in pairwise(blocks)):
                 raise ValueError(f"transcript {self.id}: {name} are empty, overlapping or out of order")
         return self
 
@@ -197,7 +196,7 @@ class Transcript(_Frozen):
     @cached_property
     def introns(self) -> tuple[tuple[int, int], ...]:
         """Introns as (start, end), 0-based half-open, ascending on the genome."""
-        return tuple((a[1], b[0]) for a, b in zip(self.exons, self.exons[1:], strict=False))
+        return tuple((a[1], b[0]) for a, b in pairwise(self.exons))
 
     @cached_property
     def splice_sites(self) -> tuple[SpliceSite, ...]:
