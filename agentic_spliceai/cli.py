@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _GENOME = "demo, GRCh38, GRCh37, or the path of a FASTA file"
 _VARIANT = "chr3-37012011-A-G, SPDI, HGVS (NM_...:c.) or a VCF line"
 _MODEL = "base model; `models list` shows them"
+_WEIGHTS = "file or folder with the model's weights, instead of the usual search"
 
 Handler = Callable[[argparse.Namespace], int]
 
@@ -72,6 +73,8 @@ def _add_interpret(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("variant", metavar="VARIANT", help=_VARIANT)
     parser.add_argument("--genome", help=_GENOME)
     parser.add_argument("--base-model", metavar="NAME", help=_MODEL)
+    parser.add_argument("--weights", metavar="PATH", help=_WEIGHTS)
+    parser.add_argument("--transcript", metavar="ID", help="transcript to examine instead of the representative")
     parser.add_argument("--distance", metavar="NT", help="how far from the variant changes are looked for")
     parser.add_argument("--annotation", metavar="FILE", help="GTF, GFF3 or gene table instead of the genome's own")
     add_output_arguments(parser)
@@ -79,7 +82,8 @@ def _add_interpret(commands: argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def _interpret(arguments: argparse.Namespace) -> int:
-    given = {name: getattr(arguments, name) for name in ("variant", "genome", "base_model", "distance", "annotation")}
+    names = ("variant", "genome", "base_model", "weights", "transcript", "distance", "annotation")
+    given = {name: getattr(arguments, name) for name in names}
     request = Request(
         graph="interpret_variant",
         values={name: value for name, value in given.items() if value is not None},
@@ -104,7 +108,21 @@ def _add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--distance", metavar="NT", type=int, default=50, help="how far changes are sought (default: 50)"
     )
     parser.add_argument("--annotation", metavar="FILE", help="GTF, GFF3 or gene table instead of the genome's own")
+    parser.add_argument("--weights", metavar="PATH", help=_WEIGHTS)
+    parser.add_argument(
+        "--transcript",
+        metavar="ID",
+        action="append",
+        default=[],
+        help="transcript to take instead of its gene's representative; may be repeated",
+    )
     parser.add_argument("--masked", action="store_true", help="leave out gains at annotated sites and losses elsewhere")
+    parser.add_argument(
+        "--mask",
+        choices=("annotated", "nearest_boundary"),
+        default="annotated",
+        help="which sites --masked takes as annotated: all of the gene's (default), or the nearest exon end",
+    )
     parser.add_argument("-o", "--output", metavar="FILE", help="where to write (default: standard output)")
     parser.add_argument("--format", choices=("tsv", "jsonl"), help="default: by the suffix of the output")
     parser.add_argument("--quiet", action="store_true", help="show no summary")
@@ -124,7 +142,10 @@ def _score(arguments: argparse.Namespace) -> int:
         genome=arguments.genome,
         annotation=arguments.annotation,
         base_model=arguments.base_model,
+        weights=arguments.weights,
+        transcripts=arguments.transcript,
         distance=arguments.distance,
+        mask=arguments.mask,
     )
     summary = write_results(results, arguments.output, output_format, masked=arguments.masked)
     if not arguments.quiet:

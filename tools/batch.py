@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -96,7 +96,10 @@ def score_inputs(
     genome: str,
     annotation: str | None = None,
     base_model: str,
+    weights: str | None = None,
+    transcripts: Sequence[str] = (),
     distance: int,
+    mask: str = "annotated",
 ) -> Iterator[VariantResult]:
     """Score inputs as they come; exactly one result an input, in their order.
 
@@ -106,14 +109,15 @@ def score_inputs(
         If the genome or the model cannot be opened, or `distance` cannot be used. What is wrong with one input is in
         its result.
     """
-    from agentic_spliceai.splice_engine.base_layer.scoring import score_variants
+    from agentic_spliceai.splice_engine.base_layer.scoring import Mask, VariantScorer
 
     bundle = resources.genome(genome, annotation)
-    model = resources.base_model(base_model)
+    model = resources.base_model(base_model, weights)
+    scorer = VariantScorer(bundle.genome, bundle.annotation, model, distance, Mask(mask), tuple(transcripts))
     stream = enumerate(inputs)
     while chunk := list(islice(stream, _INPUTS_PER_CHUNK)):
         texts = [item.text for _, item in chunk if item.not_scored is None]
-        results = iter(score_variants(texts, bundle.genome, bundle.annotation, model, distance=distance))
+        results = scorer.score_all(texts)
         for index, item in chunk:
             if item.not_scored is not None:
                 yield VariantResult(index=index, text=item.text, not_scored=item.not_scored)

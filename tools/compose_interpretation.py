@@ -11,6 +11,8 @@ from agentic_spliceai.records.interpretation import GeneInterpretation, Interpre
 from agentic_spliceai.splice_engine.base_layer.results import SpliceDelta
 from agentic_spliceai.splice_engine.consequence.types import EventType, Strength
 from agentic_spliceai.splice_engine.errors import UnknownGeneError
+from agentic_spliceai.splice_engine.genome.hgvs import hgvs_c_of_gene
+from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
 from agentic_spliceai.splice_engine.genome.types import Gene, Transcript, Variant
 from agentic_spliceai.splice_engine.meta_layer.results import MetaStatus
 from agentic_spliceai.tools.context import ToolContext
@@ -71,7 +73,7 @@ def run(args: ComposeInterpretationArgs, context: ToolContext) -> ComposeInterpr
                 gene_id=delta.gene_id,
                 gene_name=delta.gene_name,
                 transcript=_scored_transcript(at_variant[delta.gene_id], delta),
-                other_transcripts=_others(at_variant[delta.gene_id], delta),
+                other_transcripts=_others(at_variant[delta.gene_id], delta, bundle.genome),
                 delta=delta,
                 triage=triage[delta.gene_id],
                 delta_prediction=predictions.get(delta.gene_id),
@@ -99,8 +101,10 @@ def _scored_transcript(gene: Gene, delta: SpliceDelta) -> Transcript:
     return next(t for t in gene.transcripts if t.id == delta.transcript_id)
 
 
-def _others(gene: Gene, delta: SpliceDelta) -> tuple[str, ...]:
-    return tuple(t.id for t in gene.transcripts if t.id != delta.transcript_id)
+def _others(gene: Gene, delta: SpliceDelta, genome: ReferenceGenome) -> tuple[str, ...]:
+    """Describe the variant on each other transcript; one that does not contain it is named alone."""
+    described = hgvs_c_of_gene(delta.variant, gene, genome)
+    return tuple(described.get(t.id, t.id) for t in gene.transcripts if t.id != delta.transcript_id)
 
 
 def _least_affected_last(gene: GeneInterpretation) -> tuple[bool, int, float]:

@@ -73,8 +73,17 @@ class Resources:
             lambda: open_genome(name, self.resolver, annotation=path, cache_dir=self.settings.cache_dir),
         )
 
-    def base_model(self, name: str) -> BaseModel:
-        """Return the base model called `name` on the device of the settings; raises as `load_base_model`."""
+    def base_model(self, name: str, weights: str | None = None) -> BaseModel:
+        """Return the base model called `name` on the device of the settings; raises as `load_base_model`.
+
+        Parameters
+        ----------
+        name
+            Name in the registry.
+        weights
+            A file, or a folder with all files of the entry, instead of the usual search.
+        """
+        path = Path(weights).expanduser() if weights is not None else None
 
         def load() -> BaseModel:
             import torch
@@ -83,9 +92,9 @@ class Resources:
 
             if self.settings.threads is not None:
                 torch.set_num_threads(self.settings.threads)
-            return load_base_model(name, self.resolver, device=self.settings.device)
+            return load_base_model(name, self.resolver, device=self.settings.device, weights=path)
 
-        return self._once(("base_model", name), load)
+        return self._once(("base_model", name, path), load)
 
     def _once(self, key: tuple[object, ...], make: Callable[[], Opened]) -> Opened:
         with self._lock:

@@ -7,13 +7,14 @@ from pydantic import Field
 from agentic_spliceai.splice_engine.genome.types import Variant
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
-from agentic_spliceai.tools.types import GenomeArgs
+from agentic_spliceai.tools.types import TRANSCRIPT, GenomeArgs
 
 
 class ResolveVariantArgs(GenomeArgs):
     """The text and the genome that it speaks of."""
 
     text: str = Field(min_length=1, description="chr3-37012011-A-G, SPDI, HGVS (NM_...:c.) or a VCF line.")
+    transcript: str | None = Field(default=None, description=TRANSCRIPT)
 
 
 class ResolveVariantResult(ToolModel):
@@ -23,15 +24,25 @@ class ResolveVariantResult(ToolModel):
     variant: Variant = Field(description="The variant on the plus strand of the genome, 1-based.")
     genome: str = Field(description="Name of the genome that it was checked against.")
     is_demo: bool = Field(description="Whether the genome is synthetic demonstration data.")
+    transcript: str | None = Field(
+        description="The transcript asked for, or else the one that the text describes it on."
+    )
 
 
 def run(args: ResolveVariantArgs, context: ToolContext) -> ResolveVariantResult:
     """Parse, normalise and check the variant; raises the typed errors of `genome.normalization.resolve_variant`."""
+    from agentic_spliceai.splice_engine.genome.hgvs import described_transcript
     from agentic_spliceai.splice_engine.genome.normalization import resolve_variant
 
     bundle = context.resources.genome(args.genome, args.annotation)
     variant = resolve_variant(args.text, bundle.genome, bundle.annotation)
-    return ResolveVariantResult(text=args.text, variant=variant, genome=bundle.name, is_demo=bundle.is_demo)
+    return ResolveVariantResult(
+        text=args.text,
+        variant=variant,
+        genome=bundle.name,
+        is_demo=bundle.is_demo,
+        transcript=args.transcript or described_transcript(args.text, variant, bundle.annotation, bundle.genome),
+    )
 
 
 TOOL = ToolSpec(

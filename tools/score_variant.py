@@ -11,7 +11,7 @@ from agentic_spliceai.splice_engine.base_layer.results import SpliceDelta
 from agentic_spliceai.splice_engine.genome.types import Variant
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
-from agentic_spliceai.tools.types import GeneScore, GenomeArgs
+from agentic_spliceai.tools.types import TRANSCRIPT, WEIGHTS, GeneScore, GenomeArgs
 
 
 class ScoreVariantArgs(GenomeArgs):
@@ -19,6 +19,8 @@ class ScoreVariantArgs(GenomeArgs):
 
     variant: Variant = Field(description="The variant, normalised.")
     base_model: str = Field(min_length=1, description="Base model of the registry: small, openspliceai, spliceai, ...")
+    weights: str | None = Field(default=None, description=WEIGHTS)
+    transcript: str | None = Field(default=None, description=TRANSCRIPT)
     distance: int = Field(default=50, ge=1, le=10_000, description="How far from the variant changes are sought, nt.")
 
 
@@ -34,8 +36,15 @@ def run(args: ScoreVariantArgs, context: ToolContext) -> ScoreVariantResult:
     from agentic_spliceai.splice_engine.base_layer.scoring import score_variant
 
     bundle = context.resources.genome(args.genome, args.annotation)
-    model = context.resources.base_model(args.base_model)
-    deltas = score_variant(args.variant, bundle.genome, bundle.annotation, model, distance=args.distance)
+    model = context.resources.base_model(args.base_model, args.weights)
+    deltas = score_variant(
+        args.variant,
+        bundle.genome,
+        bundle.annotation,
+        model,
+        distance=args.distance,
+        transcripts=[args.transcript] if args.transcript else [],
+    )
     return ScoreVariantResult(
         scores=tuple(GeneScore(delta=delta, tracks_sha256=_keep_tracks(delta, context)) for delta in deltas),
         max_score=max(delta.raw.max_score for delta in deltas),

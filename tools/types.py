@@ -11,6 +11,8 @@ from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.spec import ToolModel
 
 GENOME = "Genome: demo, GRCh38, GRCh37, or the path of a FASTA file."
+TRANSCRIPT = "Transcript to take instead of its gene's representative; version optional."
+WEIGHTS = "File or folder with the model's weights; null looks in data folder and mirror, then downloads."
 ANNOTATION = "Gene annotation file (GTF, GFF3 or gene table); null takes the genome's own."
 
 

@@ -23,7 +23,9 @@ class GeneInterpretation(_Frozen):
     gene_id: str
     gene_name: str
     transcript: Transcript = Field(description="The representative transcript: the exon model of the plot.")
-    other_transcripts: tuple[str, ...] = Field(default=(), description="Ids of the gene's other transcripts.")
+    other_transcripts: tuple[str, ...] = Field(
+        default=(), description="The gene's other transcripts: the variant's HGVS description, or the id alone."
+    )
     delta: SpliceDelta
     triage: TriageResult
     delta_prediction: DeltaPrediction | None = None

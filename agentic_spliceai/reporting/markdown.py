@@ -85,6 +85,8 @@ def _gene(gene: GeneView, has_plot: bool) -> list[str]:
         lines += [paragraph(gene.verdict), ""]
     place = [gene.gene_id, f"transcript {gene.transcript} ({gene.others})", gene.hgvs_c, gene.region]
     lines += [paragraph(" · ".join(part for part in place if part)), ""]
+    if gene.other_names:
+        lines += [paragraph(f"On its other transcripts, which were not examined: {gene.other_names}"), ""]
     lines += [paragraph("The plot is in the HTML report." if has_plot else NO_PLOT), ""]
     lines += ["### What may happen to the transcript"]
     for event in gene.events:

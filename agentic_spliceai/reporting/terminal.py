@@ -42,10 +42,16 @@ def terminal_summary(interpretation: Interpretation, paths: ReportPaths | None =
     for gene in view.genes:
         parts.append(_events(gene))
         parts.append(_changes(gene))
+        if gene.other_names:
+            parts.append(_others(gene))
     if paths is not None:
         parts.append(_files(paths))
     parts.append(Text(RESEARCH_USE, style="dim"))
     return Group(*(Padding(part, (0, 0, 1, 0)) for part in parts))
+
+
+def _others(gene: GeneView) -> Text:
+    return Text(f"On other transcripts: {gene.other_names}", style="dim")
 
 
 def _badge(badge: Badge) -> Text:
@@ -72,11 +78,12 @@ def _changes(gene: GeneView) -> Table:
     table = Table(title=_title(gene, "gains and losses"), title_justify="left", box=None, pad_edge=False, expand=False)
     for name in ("Change", "Strength"):
         table.add_column(name, header_style="dim")
-    for name in ("Raw Δ", "Masked Δ", "REF", "ALT", "Position", "Offset"):
-        table.add_column(name, justify="right", header_style="dim")
+    # A position cut short is worse than a wrapped word.
+    for name in ("Raw Δ", "Masked", "REF", "ALT", "Position", "Offset"):
+        table.add_column(name, justify="right", header_style="dim", no_wrap=True)
     table.add_column("Site", header_style="dim")
     for row in gene.changes:
-        cells = (row.raw, row.masked, row.ref, row.alt, row.position, row.offset, row.site)
+        cells = (row.raw, row.masked, row.ref, row.alt, row.position.replace(",", ""), row.offset, row.site)
         style = "dim" if row.badge.style == "none" else ""
         table.add_row(Text(row.kind), _badge(row.badge), *(Text(cell) for cell in cells), style=style)
     return table

@@ -82,6 +82,7 @@ class GeneView:
     strand: str
     transcript: str
     others: str
+    other_names: str
     hgvs_c: str
     region: str
     verdict: str
@@ -205,6 +206,7 @@ def _gene(gene: GeneInterpretation, index: int, verdict: str) -> GeneView:
         strand=words.strand_words(delta.strand),
         transcript=words.clean(gene.transcript.id),
         others={0: "the gene's only transcript", 1: "1 other transcript"}.get(others, f"{others} other transcripts"),
+        other_names=", ".join(words.clean(text) for text in gene.other_transcripts),
         hgvs_c=words.clean(consequence.hgvs_c or ""),
         region=words.clean(consequence.region),
         verdict="" if words.clean(consequence.verdict) == verdict else words.clean(consequence.verdict),

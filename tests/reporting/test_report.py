@@ -398,8 +398,18 @@ def test_terminal_summary_tells_verdict_events_and_files(tmp_path: Path) -> None
     with console.file:
         console.print(terminal_summary(toy.interpretation, paths))
     text = console.export_text()
-    for item in (toy.interpretation.verdict, "Acceptor shift", "p.(Gly410AlafsTer12)", "47,343,156", "r.html", "0.74"):
+    for item in (toy.interpretation.verdict, "Acceptor shift", "p.(Gly410AlafsTer12)", "47343156", "r.html", "0.74"):
         assert item in text
+    assert "NM_other.1" in text
+
+
+def test_terminal_summary_never_cuts_a_position(tmp_path: Path) -> None:
+    console = Console(width=80, record=True, file=(tmp_path / "out").open("w", encoding="utf-8"))
+    with console.file:
+        console.print(terminal_summary(toys.shift().interpretation))
+    text = console.export_text()
+    assert "47343156" in text
+    assert "…" not in text
 
 
 def test_terminal_summary_reads_no_markup(tmp_path: Path) -> None:

@@ -1,31 +1,34 @@
-"""Random access to the bytes of a FASTA, plain or block-gzipped, through the indices that samtools writes.
-
-The formats are those of samtools' `faidx` (`.fai`) and htslib's `bgzip -i` (`.gzi`). The blocks are read with zlib
-alone: pyfaidx needs Biopython for them, and pysam would be a compiled dependency of the core.
-"""
+"""FASTA files through their libraries: pyfaidx for plain text, pysam for what is block-gzipped; and their indices."""
 
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import os
-import struct
+import secrets
+import shutil
 import tempfile
 import threading
+import warnings
+import weakref
 import zlib
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from agentic_spliceai.splice_engine.errors import GenomeFileError
 
-_BLOCKS_KEPT = 64  # of at most 64 KiB each
-_CHUNK = 1 << 22
+# What the libraries raise on a damaged file, and what gzip raises.
+PROBLEMS = (OSError, ValueError, LookupError, EOFError, zlib.error)
+
+# htslib's readers and its verbosity are no one thread's, and a fork must not happen in the midst of them.
+_LOCK = threading.Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,315 +41,207 @@ class ContigRecord:
     line_bases: int
     line_bytes: int
 
-    def byte_of(self, position: int) -> int:
-        """Byte of the 0-based base `position`."""
-        row, column = divmod(position, self.line_bases) if self.line_bases else (0, 0)
+    @property
+    def last_byte(self) -> int:
+        """Byte of the last base; the record must have one."""
+        row, column = divmod(self.length - 1, self.line_bases)
         return self.offset + row * self.line_bytes + column
 
     def __str__(self) -> str:
         return f"{self.name}\t{self.length}\t{self.offset}\t{self.line_bases}\t{self.line_bytes}"
 
 
-class ByteSource(Protocol):
-    """Uncompressed bytes of a file."""
-
-    def read(self, start: int, end: int) -> bytes:
-        """Return bytes [start, end); fewer at the end of the file."""
-        ...
-
-    def stream(self) -> Iterator[bytes]:
-        """All bytes in chunks."""
-        ...
-
-    def close(self) -> None:
-        """Close the file."""
-        ...
-
-
-class PlainBytes:
-    """Bytes of an uncompressed file; safe to share between threads and with forked processes (positioned reads)."""
-
-    def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        self._lock = threading.Lock()
-
-    def read(self, start: int, end: int) -> bytes:
-        """Return bytes [start, end); fewer at the end of the file."""
-        if hasattr(os, "pread"):
-            return os.pread(self._fd, end - start, start)
-        with self._lock:
-            os.lseek(self._fd, start, os.SEEK_SET)
-            return os.read(self._fd, end - start)
-
-    def stream(self) -> Iterator[bytes]:
-        """All bytes in chunks."""
-        position = 0
-        while chunk := self.read(position, position + _CHUNK):
-            yield chunk
-            position += len(chunk)
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-
-class BlockGzipBytes:
-    """Uncompressed bytes of a BGZF file.
+class FastaReader:
+    """Bases by contig and position; safe between threads, and opened anew in a forked process.
 
     Parameters
     ----------
     path
-        The file.
-    compressed, uncompressed : int64 [B]
-        Where each block starts in the file and in the text.
+        FASTA file.
+    cache_dir
+        Folder for indices that cannot lie beside the file. Without it they live as long as the reader.
+    blocked
+        Whether the file is block-gzipped.
+
+    Raises
+    ------
+    GenomeFileError
+        If the file cannot be indexed, an index is malformed, or the library for it is missing.
     """
 
-    def __init__(self, path: Path, compressed: npt.NDArray[np.int64], uncompressed: npt.NDArray[np.int64]) -> None:
+    def __init__(self, path: Path, cache_dir: Path | None, blocked: bool) -> None:
         self._path = path
-        self._file = PlainBytes(path)
-        self._compressed = compressed
-        self._uncompressed = uncompressed
-        self._size = path.stat().st_size
-        self._kept: OrderedDict[int, bytes] = OrderedDict()
-        self._lock = threading.Lock()
+        # pyfaidx goes by the name, and needs Biopython for a name that looks compressed.
+        self._with_pysam = blocked or path.suffix.lower() in (".gz", ".bgz", ".bz2", ".zip")
+        self._handles: dict[int, Any] = {}
+        self._indices, temporary = _find_or_build(path, cache_dir, blocked, self._with_pysam)
+        self._release = weakref.finalize(self, _release, self._handles, temporary, os.getpid())
 
-    def _block(self, index: int) -> bytes:
-        with self._lock:
-            if (kept := self._kept.get(index)) is not None:
-                self._kept.move_to_end(index)
-                return kept
-        start = int(self._compressed[index])
-        end = int(self._compressed[index + 1]) if index + 1 < len(self._compressed) else self._size
-        text = inflate_blocks(self._file.read(start, end), self._path)
-        with self._lock:
-            self._kept[index] = text
-            while len(self._kept) > _BLOCKS_KEPT:
-                self._kept.popitem(last=False)
-        return text
+    def records(self) -> list[ContigRecord]:
+        """Return the contigs of the index, in the file's order."""
+        return _read_fai(self._indices[0])
 
-    def read(self, start: int, end: int) -> bytes:
-        """Return bytes [start, end) of the text; fewer at its end."""
-        first = int(np.searchsorted(self._uncompressed, start, side="right")) - 1
-        last = int(np.searchsorted(self._uncompressed, end, side="left")) - 1
-        text = b"".join(self._block(index) for index in range(first, max(first, last) + 1))
-        skip = start - int(self._uncompressed[first])
-        return text[skip : skip + end - start]
+    def fetch(self, name: str, start: int, end: int) -> str:
+        """Return the bases [start, end), 0-based, as the file has them; raises one of `PROBLEMS`."""
+        if not self._release.alive:
+            raise GenomeFileError(f"{self._path} was closed.", "Fetch before closing it, or open it again.")
+        with _LOCK, _library(self._path, self._with_pysam) as library:
+            handle = self._handles.get(os.getpid())
+            if handle is None:
+                handle = self._handles[os.getpid()] = self._open(library)
+            bases = handle.fetch(name, start, end) if self._with_pysam else handle.fetch(name, start + 1, end)
+        return str(bases)
 
-    def stream(self) -> Iterator[bytes]:
-        """The text, block by block."""
-        for index in range(len(self._compressed)):
-            yield self._block(index)
+    def _open(self, library: Any) -> Any:
+        path, indices = str(self._path), [str(index) for index in self._indices]
+        if self._with_pysam:
+            return library.FastaFile(
+                path, **dict(zip(("filepath_index", "filepath_index_compressed"), indices, strict=False))
+            )
+        with warnings.catch_warnings():  # an index older than its file: the times of copied files tell nothing
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return library.Faidx(path, indexname=indices[0], as_raw=True, rebuild=False, build_index=False)
+
+    def text(self, start: int, size: int) -> bytes:
+        """Return at most `size` bytes of the uncompressed file from byte `start` on; raises one of `PROBLEMS`."""
+        if len(self._indices) == 1:
+            with self._path.open("rb") as handle:
+                handle.seek(start)
+                return handle.read(size)
+        table = np.fromfile(self._indices[1], dtype="<u8")
+        if len(table) == 0 or self._indices[1].stat().st_size != 8 + 16 * int(table[0]):
+            raise GenomeFileError(
+                f"{self._path.name}.gzi is no BGZF index.",
+                f"Remove it, or write it again with `bgzip -r {self._path.name}`.",
+            )
+        blocks = np.concatenate([np.zeros((1, 2), dtype=np.int64), table[1:].reshape(-1, 2).astype(np.int64)])
+        place, before = blocks[np.searchsorted(blocks[:, 1], start, side="right") - 1]
+        with self._path.open("rb") as handle:
+            handle.seek(int(place))
+            with gzip.GzipFile(fileobj=handle) as text:
+                return text.read(start - int(before) + size)[start - int(before) :]
 
     def close(self) -> None:
-        """Close the file and drop the blocks kept."""
-        self._file.close()
-        self._kept.clear()
+        """Close the file and remove indices that nobody keeps."""
+        self._release()
 
 
-def block_size(header: bytes) -> int | None:
-    """Return the length of the BGZF block that `header` starts, or None (SAM specification, 4.1)."""
-    if len(header) < 18 or header[:4] != b"\x1f\x8b\x08\x04":
-        return None
-    (extra,) = struct.unpack_from("<H", header, 10)
-    place = 12
-    while place + 4 <= min(12 + extra, len(header)):
-        tag, length = header[place : place + 2], struct.unpack_from("<H", header, place + 2)[0]
-        if tag == b"BC" and length == 2 and place + 6 <= len(header):
-            return int(struct.unpack_from("<H", header, place + 4)[0]) + 1
-        place += 4 + length
-    return None
+def is_blocked(head: bytes) -> bool:
+    """Whether these first bytes of a file are those of BGZF (SAM specification, 4.1)."""
+    return head[:4] == b"\x1f\x8b\x08\x04" and head[12:16] == b"BC\x02\x00"
 
 
-def inflate_blocks(data: bytes, path: Path) -> bytes:
-    """Inflate whole BGZF blocks.
+@contextlib.contextmanager
+def _library(path: Path, with_pysam: bool) -> Iterator[Any]:
+    """Yield pysam, which then keeps its complaints off stderr, or pyfaidx."""
+    if not with_pysam:
+        import pyfaidx
 
-    Raises
-    ------
-    GenomeFileError
-        If a block is damaged or cut short.
-    """
-    parts: list[bytes] = []
+        yield pyfaidx
+        return
     try:
-        while data:
-            inflater = zlib.decompressobj(31)
-            parts.append(inflater.decompress(data))
-            if not inflater.eof:
-                raise zlib.error("incomplete block")
-            data = inflater.unused_data
-    except zlib.error as problem:
+        import pysam
+    except ImportError as problem:
         raise GenomeFileError(
-            f"{path.name} has a damaged or missing block ({problem}).", "Fetch the file again and compare its checksum."
+            f"{path} is block-gzipped, which pysam reads, and pysam is not installed.",
+            f"Install pysam, or decompress: `gunzip -k {path.name}` (pysam has no version for Windows).",
         ) from problem
-    return b"".join(parts)
+    level = pysam.set_verbosity(0)
+    try:
+        yield pysam
+    finally:
+        pysam.set_verbosity(level)
 
 
-def scan_blocks(path: Path) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Find where each BGZF block starts, in the file and in the text, from the blocks' headers alone."""
-    compressed, uncompressed = [], []
-    place = text = 0
-    size = path.stat().st_size
-    with path.open("rb") as handle:
-        while place < size:
-            handle.seek(place)
-            length = block_size(handle.read(64))
-            if length is None or place + length > size:
+def _release(handles: dict[int, Any], temporary: Path | None, owner: int) -> None:
+    for handle in handles.values():
+        handle.close()
+    handles.clear()
+    if temporary is not None and os.getpid() == owner:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _find_or_build(
+    path: Path, cache_dir: Path | None, blocked: bool, with_pysam: bool
+) -> tuple[Sequence[Path], Path | None]:
+    """Return the index files (`.fai`, for BGZF also `.gzi`), and the temporary folder where they could only lie."""
+    suffixes = (".fai", ".gzi") if blocked else (".fai",)
+    stems = [str(path)]
+    if cache_dir is not None:
+        state = path.stat()
+        key = hashlib.sha256(f"{path.resolve()}|{state.st_size}|{state.st_mtime_ns}".encode()).hexdigest()[:20]
+        stems.append(str(cache_dir / f"{path.name}-{key}"))
+    places = [[Path(stem + suffix) for suffix in suffixes] for stem in stems]
+    for place in places:
+        if all(file.is_file() for file in place):
+            return place, None
+    folder = Path(tempfile.mkdtemp(prefix="agentic-spliceai-"))
+    try:
+        built = [folder / f"{path.name}{suffix}" for suffix in suffixes]
+        _build(path, built, with_pysam)
+        kept = next((place for place in places if _keep(built, place)), None)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    if kept is None:
+        return built, folder
+    shutil.rmtree(folder, ignore_errors=True)
+    return kept, None
+
+
+def _build(path: Path, indices: Sequence[Path], with_pysam: bool) -> None:
+    with _LOCK, _library(path, with_pysam) as library:
+        if with_pysam:
+            options = zip(("--fai-idx", "--gzi-idx"), map(str, indices), strict=False)
+            try:
+                library.faidx(str(path), *(word for option in options for word in option))
+            except library.SamtoolsError as problem:
                 raise GenomeFileError(
-                    f"{path.name} is damaged at byte {place}: no whole BGZF block starts there.",
-                    "Fetch the file again and compare its checksum.",
-                )
-            handle.seek(place + length - 4)
-            size_of_text = int(struct.unpack("<I", handle.read(4))[0])
-            if size_of_text:  # the empty block that ends a file is in no index
-                compressed.append(place)
-                uncompressed.append(text)
-            text += size_of_text
-            place += length
-    return np.array(compressed, dtype=np.int64), np.array(uncompressed, dtype=np.int64)
-
-
-def read_gzi(path: Path) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Read a `.gzi`: the starts of the blocks in the file and in the text, the first block (0, 0) put in front."""
-    data = np.fromfile(path, dtype="<u8")
-    if len(data) == 0 or len(data) != 1 + 2 * int(data[0]):
-        raise GenomeFileError(
-            f"{path.name} is no BGZF index.", f"Remove it, or write it again with `bgzip -r {path.stem}`."
-        )
-    pairs = np.concatenate([np.zeros((1, 2), dtype=np.int64), data[1:].reshape(-1, 2).astype(np.int64)])
-    return pairs[:, 0].copy(), pairs[:, 1].copy()
-
-
-def gzi_bytes(compressed: npt.NDArray[np.int64], uncompressed: npt.NDArray[np.int64]) -> bytes:
-    """Return the content of a `.gzi` for these blocks."""
-    pairs = np.stack([compressed[1:], uncompressed[1:]], axis=1).astype("<u8")
-    return struct.pack("<Q", len(pairs)) + pairs.tobytes()
-
-
-def read_fai(text: str, name: str) -> list[ContigRecord]:
-    """Read the content of a `.fai`.
-
-    Raises
-    ------
-    GenomeFileError
-        If a line is malformed (the message has its number), or there is none.
-    """
-    records: list[ContigRecord] = []
-    for number, line in enumerate(text.splitlines(), 1):
-        fields = line.split("\t")
+                    f"{path.name} cannot be indexed: it is damaged, or no FASTA with equally long lines in a record.",
+                    "Fetch the file again and compare its checksum; `bgzip -t` and `samtools faidx` tell more.",
+                ) from problem
+            return
         try:
+            library.Faidx(str(path), indexname=str(indices[0])).close()
+        except (library.FastaIndexingError, ValueError, RuntimeError) as problem:
+            # pyfaidx has a RuntimeError, and no words, for blank lines that it does not expect.
+            why = "lines of unequal length, or blank ones" if isinstance(problem, RuntimeError) else str(problem)
+            raise GenomeFileError(
+                f"{path.name} is no readable FASTA: {why}",
+                "Give a FASTA whose lines within a record are equally long and whose names all differ.",
+            ) from problem
+
+
+def _keep(built: Sequence[Path], place: Sequence[Path]) -> bool:
+    """Copy so that no other process ever sees half a file; False where the folder is not writable."""
+    for source, target in zip(built, place, strict=True):
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, temporary)
+            temporary.replace(target)
+        except OSError:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            return False
+    return True
+
+
+def _read_fai(path: Path) -> list[ContigRecord]:
+    records: list[ContigRecord] = []
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        fields = line.split(b"\t")
+        try:
+            name = fields[0].decode()
             length, offset, bases, width = (int(field) for field in fields[1:5])
-            if not fields[0] or min(length, offset, bases) < 0 or width < bases:
+            if not name or min(length, offset, bases) < 0 or width < bases or (length and not bases):
                 raise ValueError(line)
         except ValueError as problem:
             raise GenomeFileError(
-                f"line {number} of the index {name} is malformed.", "Write it again with `samtools faidx`."
+                f"line {number} of the index {path.name} is malformed.", "Write it again with `samtools faidx`."
             ) from problem
-        records.append(ContigRecord(fields[0], length, offset, bases, width))
+        # Where a file ends without a line end, samtools counts one all the same, and pyfaidx does not.
+        records.append(ContigRecord(name, length, offset, bases, max(width, bases + 1)))
     if not records:
-        raise GenomeFileError(f"the index {name} is empty.", "Write it again with `samtools faidx`.")
+        raise GenomeFileError(f"the index {path.name} is empty.", "Write it again with `samtools faidx`.")
     return records
-
-
-def build_fai(source: ByteSource, name: str) -> list[ContigRecord]:
-    """Index a FASTA by reading it once.
-
-    Raises
-    ------
-    GenomeFileError
-        If it holds no FASTA record, a name occurs twice, or lines within a record differ in length.
-    """
-    records: list[ContigRecord] = []
-    header, length, offset, bases, width = "", 0, 0, 0, 0
-    place = number = 0
-    ended = False  # a line shorter than the first one must be the record's last
-    rest = b""
-
-    def finish() -> None:
-        if header:
-            records.append(ContigRecord(header, length, offset, bases, width))
-
-    def fail(why: str) -> GenomeFileError:
-        return GenomeFileError(
-            f"{name} is no readable FASTA: {why}.", "Give a FASTA whose lines within a record are equally long."
-        )
-
-    def lines() -> Iterator[bytes]:
-        nonlocal rest
-        for chunk in source.stream():
-            block = (rest + chunk).splitlines(keepends=True)
-            rest = b"" if not block or block[-1].endswith(b"\n") else block.pop()
-            yield from block
-        if rest:
-            yield rest
-
-    for line in lines():
-        number += 1
-        place += len(line)
-        if line.startswith(b">"):
-            finish()
-            words = line[1:].split(None, 1)
-            if not words:
-                raise fail(f"line {number} has no name")
-            header, length, offset, bases, width = words[0].decode("utf-8", "replace"), 0, place, 0, 0
-            ended = False
-            continue
-        content = line.rstrip(b"\r\n")
-        if not header:
-            if not content:
-                continue
-            raise fail(f"line {number} stands before any '>' line")
-        if not content:
-            ended = True
-            continue
-        if ended or (bases and len(content) > bases):
-            raise fail(f"line {number} differs in length from the lines before it")
-        if not bases:
-            bases, width = len(content), len(line)
-            if not line.endswith(b"\n"):
-                width += 1
-        elif len(content) < bases:
-            ended = True
-        elif line.endswith(b"\n") and len(line) != width:
-            raise fail(f"line {number} ends differently from the lines before it")
-        length += len(content)
-    finish()
-    if not any(record.length for record in records):
-        raise fail("it holds no base")
-    if len({record.name for record in records}) != len(records):
-        raise fail("a name occurs twice")
-    return records
-
-
-def write_beside_or_cached(path: Path, suffix: str, content: bytes, cache_dir: Path | None) -> None:
-    """Keep an index for next time: beside the file where that is writable, else in the cache folder, else nowhere."""
-    for target in (Path(f"{path}{suffix}"), cached_index(path, suffix, cache_dir)):
-        if target is not None and _write_whole(target, content):
-            return
-
-
-def cached_index(path: Path, suffix: str, cache_dir: Path | None) -> Path | None:
-    """Where the cache folder keeps an index of this very file (its path, size and time of change)."""
-    if cache_dir is None:
-        return None
-    state = path.stat()
-    key = hashlib.sha256(f"{path.resolve()}|{state.st_size}|{state.st_mtime_ns}".encode()).hexdigest()[:20]
-    return cache_dir / f"{path.name}-{key}{suffix}"
-
-
-def _write_whole(target: Path, content: bytes) -> bool:
-    """Write through a temporary file, so that a reader never sees half; False where the folder is not writable."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}")
-    except OSError:
-        return False
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).replace(target)
-    except OSError:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        return False
-    return True

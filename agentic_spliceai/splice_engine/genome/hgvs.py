@@ -147,6 +147,40 @@ def parse_hgvs_c(text: str, annotation: GeneAnnotation, genome: ReferenceGenome)
     return _from_gene(text, match, gene_or_transcript, annotation, genome)
 
 
+def described_transcript(
+    text: str, variant: Variant, annotation: GeneAnnotation, genome: ReferenceGenome
+) -> str | None:
+    """Return the id of the transcript that `text` describes `variant` on.
+
+    None for a genomic description, and where the gene's representative fits the text as well as any. After a gene's
+    name it is the first transcript on which the text means this variant: `BRCA1:c.5467+1G>A` speaks of NM_007294, even
+    if another transcript is the representative.
+
+    Parameters
+    ----------
+    text
+        What `parse_hgvs_c` has read.
+    variant
+        What it has returned.
+    """
+    match = _DESCRIPTION.fullmatch(clean(text))
+    if match is None:
+        return None
+    names = [name for name in (match["inner"], match["reference"]) if name]
+    named = next((name for name in names if _TRANSCRIPT_LIKE.fullmatch(name)), None)
+    found = annotation.transcript(named) if named is not None else _gene_or_transcript(match["reference"], annotation)
+    if isinstance(found, Transcript):
+        return found.id
+    for transcript in (found.representative, *found.transcripts):
+        try:
+            meant = _from_transcript(text, match, transcript, annotation, genome)
+        except (InvalidVariantError, PositionOutOfRangeError, ReferenceMismatchError, NoSequenceError):
+            continue  # the text fits another transcript
+        if meant == variant:
+            return None if transcript.id == found.representative_id else transcript.id
+    return None
+
+
 def _gene_or_transcript(name: str, annotation: GeneAnnotation) -> Gene | Transcript:
     try:
         return annotation.gene(name)

@@ -18,6 +18,8 @@ _CLEAN = bytes(
     for code in range(256)
 )
 
+_EDGE = 1 << 16  # bytes of a file's beginning and end that are compared with its index
+
 # Lengths that tell the builds apart (NCBI assembly reports).
 _LENGTHS: dict[tuple[str, int], GenomeBuild] = {
     ("chr1", 249250621): GenomeBuild.GRCH37, ("chr2", 243199373): GenomeBuild.GRCH37,
@@ -36,8 +38,8 @@ class ReferenceGenome:
     """Reference sequence from a FASTA file, plain or block-gzipped.
 
     The indices beside the file (`.fai`, for BGZF also `.gzi`) are used where they exist. Otherwise they are built once
-    and kept beside the file, or in `cache_dir` where that folder cannot be written, or in memory only. Instances may
-    be shared between threads, survive a fork, and are pickled by reopening the file.
+    and kept beside the file, or in `cache_dir` where that folder cannot be written, or for as long as the object lives.
+    Instances may be shared between threads, survive a fork, and are pickled by reopening the file.
 
     Parameters
     ----------
@@ -51,7 +53,8 @@ class ReferenceGenome:
     Raises
     ------
     GenomeFileError
-        If the file is missing, empty, damaged, gzipped but not in blocks, or does not fit its index.
+        If the file is missing, empty, damaged, gzipped but not in blocks, or does not fit its index; or if it is
+        block-gzipped and pysam is not installed.
     BuildMismatchError
         If `build` contradicts the contig lengths.
     """
@@ -61,19 +64,19 @@ class ReferenceGenome:
         self._given_build = build
         self._cache_dir = None if cache_dir is None else Path(cache_dir)
         try:
-            with self.path.open("rb") as handle:
-                head = handle.read(64)
+            blocked = self._is_blocked()
             self._size = self.path.stat().st_size
-            self._source = self._open(head)
+            self._reader = fasta.FastaReader(self.path, self._cache_dir, blocked)
         except OSError as problem:
             raise GenomeFileError(
-                f"the genome {self.path} cannot be read ({problem.strerror}).", "Check the path and its permissions."
+                f"the genome {self.path} cannot be read ({problem.strerror or problem}).",
+                "Check the path and its permissions.",
             ) from problem
         try:
-            records = self._records()
+            records = self._reader.records()
             self._check(records)
         except BaseException:
-            self._source.close()
+            self._reader.close()
             raise
         self._contigs = {record.name: record for record in records}
         self._aliases = ContigAliases(self._contigs)
@@ -82,61 +85,54 @@ class ReferenceGenome:
 
     # -- opening -----------------------------------------------------------------------------------------------------
 
-    def _open(self, head: bytes) -> fasta.ByteSource:
+    def _is_blocked(self) -> bool:
+        """Whether the file is block-gzipped; refuses what is no FASTA."""
+        with self.path.open("rb") as handle:
+            head = handle.read(64)
         if not head:
             raise GenomeFileError(f"the genome {self.path} is empty.", "Fetch the file again.")
-        if not head.startswith(b"\x1f\x8b"):
-            if head.lstrip()[:1] not in (b">", b";"):
-                raise GenomeFileError(
-                    f"{self.path} is no FASTA: it does not start with '>'.",
-                    "Give a FASTA, plain or compressed with bgzip.",
-                )
-            return fasta.PlainBytes(self.path)
-        if fasta.block_size(head) is None:
+        if fasta.is_blocked(head):
+            return True
+        if head.startswith(b"\x1f\x8b"):
             raise GenomeFileError(
                 f"{self.path} is compressed with gzip, which allows no random access.",
                 f"Recompress it in blocks: `gunzip -c {self.path.name} | bgzip > new.fa.gz`, or use it uncompressed.",
             )
-        if (file := self._existing(".gzi")) is not None:
-            compressed, uncompressed = fasta.read_gzi(file)
-        else:
-            compressed, uncompressed = fasta.scan_blocks(self.path)
-            content = fasta.gzi_bytes(compressed, uncompressed)
-            fasta.write_beside_or_cached(self.path, ".gzi", content, self._cache_dir)
-        if len(compressed) and int(compressed[-1]) > self._size:
+        if head.lstrip()[:1] not in (b">", b";"):
             raise GenomeFileError(
-                f"{self.path} is shorter than its index {self.path.name}.gzi says.",
-                "Fetch the file again, or remove the index if it belongs to another file.",
+                f"{self.path} is no FASTA: it does not start with '>'.",
+                "Give a FASTA, plain or compressed with bgzip.",
             )
-        return fasta.BlockGzipBytes(self.path, compressed, uncompressed)
-
-    def _records(self) -> list[fasta.ContigRecord]:
-        if (file := self._existing(".fai")) is not None:
-            return fasta.read_fai(file.read_text(encoding="utf-8", errors="replace"), file.name)
-        records = fasta.build_fai(self._source, self.path.name)
-        content = "".join(f"{record}\n" for record in records).encode()
-        fasta.write_beside_or_cached(self.path, ".fai", content, self._cache_dir)
-        return records
-
-    def _existing(self, suffix: str) -> Path | None:
-        beside = Path(f"{self.path}{suffix}")
-        cached = fasta.cached_index(self.path, suffix, self._cache_dir)
-        return next((file for file in (beside, cached) if file is not None and file.is_file()), None)
+        return False
 
     def _check(self, records: list[fasta.ContigRecord]) -> None:
-        """Refuse an index that belongs to another file: bases must start a line and end where the index says."""
-        for record in {records[0], records[-1]}:
-            end = record.byte_of(max(record.length - 1, 0))
-            before = self._source.read(max(record.offset - 1, 0), record.offset)
-            last = self._source.read(end, end + 2) if record.length else b"A"
-            if before != b"\n" or not last[:1].isalpha() or last[1:] not in (b"", b"\n", b"\r"):
-                raise GenomeFileError(
-                    f"{self.path} does not fit its index at {record.name}: one is cut short, or another file's.",
-                    f"Fetch the file again, or remove {self.path.name}.fai so that it is built anew.",
-                )
+        """Refuse an index that belongs to another file: the first contig's header and the last one's end tell."""
+        first, last = records[0], next((record for record in reversed(records) if record.length), None)
+        if last is None:
+            raise GenomeFileError(f"{self.path} is no readable FASTA: it holds no base.", "Fetch the file again.")
+        try:
+            header = self._reader.text(0, min(first.offset, _EDGE)).splitlines(keepends=True)[-1]
+            base, *rest = self._reader.text(last.last_byte, _EDGE).split(b"\n")
+            fetched = self._reader.fetch(last.name, last.length - 1, last.length)
+        except fasta.PROBLEMS:
+            header, base, rest, fetched = b"", b"", [], ""
+        fits = (
+            header.startswith(b">")
+            and header.endswith(b"\n")
+            and header[1:].split()[:1] == [first.name.encode()]
+            and len(base.strip()) == len(fetched) == 1
+            and all(line.startswith(b">") or not line.strip() for line in rest)
+        )
+        if not fits:
+            raise GenomeFileError(
+                f"{self.path} does not fit its index ({first.name} to {last.name}): it is cut short, the index is "
+                "another file's, or lines of a record differ in length.",
+                f"Fetch the file again, or remove {self.path.name}.fai so that it is built anew.",
+            )
 
     def _describe(self, records: list[fasta.ContigRecord]) -> str:
-        digest = hashlib.sha256("".join(f"{record}\n" for record in records).encode()).hexdigest()
+        # samtools leaves contigs without bases out of an index, pyfaidx does not.
+        digest = hashlib.sha256("".join(f"{record}\n" for record in records if record.length).encode()).hexdigest()
         return f"{self.path.name}, {self._size} bytes, index sha256 {digest[:16]}"
 
     def _check_build(self, given: GenomeBuild | None) -> GenomeBuild | None:
@@ -231,20 +227,23 @@ class ReferenceGenome:
     def _read(self, record: fasta.ContigRecord, start: int, end: int) -> str:
         if end <= start:
             return ""
-        raw = self._source.read(record.byte_of(start), record.byte_of(end - 1) + 1)
-        bases = raw.translate(_CLEAN, b"\r\n")
+        cause: Exception | None = None
+        try:
+            bases = self._reader.fetch(record.name, start, end).encode("ascii", "replace").translate(_CLEAN)
+        except fasta.PROBLEMS as problem:
+            bases, cause = b"", problem
         if len(bases) != end - start or b"\0" in bases:
             raise GenomeFileError(
                 f"{self.path.name} is damaged or cut short at {record.name}:{start + 1}-{end}.",
                 "Fetch the file again and compare its checksum.",
-            )
+            ) from cause
         return bases.decode("ascii")
 
     # -- life --------------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Close the file."""
-        self._source.close()
+        self._reader.close()
 
     def __enter__(self) -> Self:
         return self

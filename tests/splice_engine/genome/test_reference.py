@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import os
 import pickle
 import random
+import subprocess
+import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,7 +23,7 @@ from agentic_spliceai.splice_engine.errors import (
     PositionOutOfRangeError,
     UnknownContigError,
 )
-from agentic_spliceai.splice_engine.genome import GenomeBuild, Interval, ReferenceGenome, fasta
+from agentic_spliceai.splice_engine.genome import GenomeBuild, Interval, ReferenceGenome
 
 from .toys import fasta_text, random_bases, write_bgzf, write_fasta
 
@@ -101,34 +105,133 @@ def test_case_ambiguity_and_line_ends(tmp_path: Path) -> None:
         assert genome.fetch_padded("chr2", 0, 2) == "AC"
 
 
-def test_indices_equal_those_of_samtools(tmp_path: Path) -> None:
-    path = write_bgzf(tmp_path / "toy.fa.gz", CONTIGS)
-    ReferenceGenome(path).close()
-    ours = [(tmp_path / f"toy.fa.gz.{suffix}").read_bytes() for suffix in ("fai", "gzi")]
-    for suffix in ("fai", "gzi"):
-        (tmp_path / f"toy.fa.gz.{suffix}").unlink()
+@pytest.mark.parametrize("form", ["plain", "bgzf"])
+def test_indices_equal_those_of_samtools(tmp_path: Path, form: str) -> None:
+    path = (write_fasta if form == "plain" else write_bgzf)(tmp_path / "toy.fa", CONTIGS)
+    names = [f"{path}.fai"] if form == "plain" else [f"{path}.fai", f"{path}.gzi"]
+    with ReferenceGenome(path) as genome:
+        ours = [Path(name).read_bytes() for name in names]
+    for name in names:
+        Path(name).unlink()
     pysam.faidx(str(path))
-    assert ours == [(tmp_path / f"toy.fa.gz.{suffix}").read_bytes() for suffix in ("fai", "gzi")]
+    assert ours == [Path(name).read_bytes() for name in names]
+    with ReferenceGenome(path) as again:
+        assert again.identity == genome.identity
 
 
-@pytest.mark.parametrize("with_cache", [True, False])
-def test_a_folder_that_cannot_be_written_is_no_obstacle(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_cache: bool
-) -> None:
-    path = write_bgzf(tmp_path / "toy.fa.gz", CONTIGS)
-    for suffix in (".fai", ".gzi"):  # a folder in the index's place cannot be replaced, not even by root
+def test_identity_does_not_tell_who_wrote_the_index(tmp_path: Path) -> None:
+    path = tmp_path / "toy.fa"
+    path.write_text(">chr1\nACGT\nAC\n>empty\n>chr2\nACG", encoding="ascii")  # no line end: the tools count differently
+    with ReferenceGenome(path) as genome:
+        assert genome.fetch_padded("chr2", 0, 3) == "ACG"
+    ours = Path(f"{path}.fai").read_bytes()
+    pysam.faidx(str(path))
+    assert Path(f"{path}.fai").read_bytes() != ours
+    with ReferenceGenome(path) as again:
+        assert again.identity == genome.identity
+
+
+def block_indices(path: Path) -> None:
+    """Put folders in the indices' places: these cannot be replaced, not even by root."""
+    for suffix in (".fai", ".gzi"):
         Path(f"{path}{suffix}").mkdir()
         (Path(f"{path}{suffix}") / "x").touch()
-    cache = tmp_path / "cache" if with_cache else None
-    with ReferenceGenome(path, cache_dir=cache) as genome:
-        assert genome.fetch_padded("chr1", 150_000, 150_010) == CONTIGS["1"][150_000:150_010]
+
+
+@pytest.mark.parametrize("form", ["plain", "bgzf"])
+def test_indices_that_cannot_lie_beside_the_file_are_kept_in_the_cache(tmp_path: Path, form: str) -> None:
+    path = (write_fasta if form == "plain" else write_bgzf)(tmp_path / "toy.fa", CONTIGS)
+    block_indices(path)
+    cache = tmp_path / "cache"
+    states = []
+    for _ in range(2):
+        with ReferenceGenome(path, cache_dir=cache) as genome:
+            assert genome.fetch_padded("chr1", 150_000, 150_010) == CONTIGS["1"][150_000:150_010]
+        states.append({file.name: file.stat().st_mtime_ns for file in cache.iterdir()})
+    assert states[0] == states[1]
+    assert sorted(Path(name).suffix for name in states[0]) == ([".fai"] if form == "plain" else [".fai", ".gzi"])
     assert not list(tmp_path.glob(".toy*"))
-    if cache is None:
-        return
-    assert len(list(cache.iterdir())) == 2
-    monkeypatch.setattr(fasta, "build_fai", lambda *_: pytest.fail("the index in the cache was not used"))
-    monkeypatch.setattr(fasta, "scan_blocks", lambda *_: pytest.fail("the index in the cache was not used"))
-    with ReferenceGenome(path, cache_dir=cache) as genome:
+
+
+@pytest.mark.parametrize("form", ["plain", "bgzf"])
+def test_without_a_cache_the_indices_live_as_long_as_the_object(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    path = (write_fasta if form == "plain" else write_bgzf)(tmp_path / "toy.fa", CONTIGS)
+    block_indices(path)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    with ReferenceGenome(path) as genome:
+        assert genome.fetch_padded("chr1", 150_000, 150_010) == CONTIGS["1"][150_000:150_010]
+        assert len(list(temporary.rglob("*.fai"))) == 1
+    assert not list(temporary.iterdir())
+    with pytest.raises(GenomeFileError, match="was closed"):
+        genome.fetch_padded("chr1", 0, 1)
+    dropped = ReferenceGenome(path)
+    del dropped
+    assert not list(temporary.iterdir())
+
+
+@pytest.mark.parametrize("form", ["plain", "bgzf"])
+def test_forked_processes_read_for_themselves(tmp_path: Path, form: str) -> None:
+    path = (write_fasta if form == "plain" else write_bgzf)(tmp_path / "toy.fa", CONTIGS)
+    script = f"""
+import multiprocessing, random
+from agentic_spliceai.splice_engine.genome import ReferenceGenome
+genome = ReferenceGenome({str(path)!r})
+sequence = genome.fetch_padded("chr1", 0, 200_000)
+def check(seed):
+    source = random.Random(seed)
+    places = [source.randrange(199_000) for _ in range(300)]
+    return all(genome.fetch_padded("chr1", at, at + 900) == sequence[at : at + 900] for at in places)
+with multiprocessing.get_context("fork").Pool(4) as pool:
+    print(pool.map(check, range(8)), check(9))
+"""
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.stdout == f"{[True] * 8} True\n", done.stderr
+    assert done.stderr == ""
+
+
+def test_processes_that_index_at_the_same_time_do_not_disturb_each_other(tmp_path: Path) -> None:
+    path = write_bgzf(tmp_path / "toy.fa.gz", CONTIGS)
+    script = (
+        "from agentic_spliceai.splice_engine.genome import ReferenceGenome\n"
+        f"print(ReferenceGenome({str(path)!r}).fetch_padded('chr1', 150_000, 150_010))"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    assert [process.communicate(timeout=60)[0].strip() for process in running] == [CONTIGS["1"][150_000:150_010]] * 4
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "toy.fa.gz",
+        "toy.fa.gz.fai",
+        "toy.fa.gz.gzi",
+        "toy.fa.plain",
+    ]
+
+
+def test_an_index_older_than_its_file_is_used(tmp_path: Path) -> None:
+    path = write_fasta(tmp_path / "toy.fa", CONTIGS)
+    ReferenceGenome(path).close()
+    os.utime(f"{path}.fai", (1, 1))
+    with ReferenceGenome(path) as genome:
+        assert genome.fetch_padded("chr2", 0, 7) == CONTIGS["chr2"]
+    assert Path(f"{path}.fai").stat().st_mtime == 1
+
+
+def test_without_pysam_a_blocked_file_is_refused_and_a_plain_one_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked, plain = write_bgzf(tmp_path / "toy.fa.gz", CONTIGS), write_fasta(tmp_path / "toy.fa", CONTIGS)
+    ReferenceGenome(blocked).close()
+    monkeypatch.setitem(sys.modules, "pysam", None)
+    with pytest.raises(GenomeFileError, match=r"toy\.fa\.gz is block-gzipped.*Install pysam"):
+        ReferenceGenome(blocked)
+    with ReferenceGenome(plain) as genome:
+        assert genome.fetch_padded("chr2", 0, 7) == CONTIGS["chr2"]
+
+
+def test_a_plain_file_with_a_name_as_if_compressed_is_read(tmp_path: Path) -> None:
+    with ReferenceGenome(write_fasta(tmp_path / "toy.fa.gz", CONTIGS)) as genome:
         assert genome.fetch_padded("chr1", 150_000, 150_010) == CONTIGS["1"][150_000:150_010]
 
 
@@ -139,10 +242,12 @@ def test_a_folder_that_cannot_be_written_is_no_obstacle(
         (b"\n\n", "no FASTA"),
         (b"hello\n", "does not start with '>'"),
         (b">chr1\n>chr2\n", "holds no base"),
-        (b">chr1\nACGT\nAC\nACGT\n", "line 4 differs in length"),
-        (b">chr1\nACGT\nACGTA\n", "line 3 differs in length"),
-        (b">chr1\nACGT\n>chr1\nACGT\n", "twice"),
-        (b">\nACGT\n", "line 1 has no name"),
+        (b">chr1\nACGT\nAC\nACGT\n", "Inconsistent line found in >chr1 at line 3"),
+        (b">chr1\nACGT\nACGTA\n", "lines of a record differ in length"),
+        (b">chr1\nACGT\n>chr1\nACGT\n", 'Duplicate key "chr1"'),
+        (b">\nACGT\n", "Bad sequence name >"),
+        (b">chr1\nACGT\n\n\n>chr2\nACGT\n", "blank ones"),
+        (b">chr1 \xff\nACGT\n", "no readable FASTA"),
         (gzip.compress(b">chr1\nACGT\n"), "no random access.*bgzip"),
     ],
 )
@@ -151,6 +256,17 @@ def test_files_that_are_no_fasta_are_refused(tmp_path: Path, content: bytes, mes
     path.write_bytes(content)
     with pytest.raises(GenomeFileError, match=message):
         ReferenceGenome(path).fetch_padded("chr1", 0, 1)
+
+
+@pytest.mark.parametrize("content", [b"hello\n", b">chr1\nACGT\nAC\nACGT\n", b">chr1\n>chr2\n"])
+def test_blocks_that_hold_no_fasta_are_refused(
+    tmp_path: Path, content: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad").write_bytes(content)
+    pysam.tabix_compress(str(tmp_path / "bad"), str(tmp_path / "bad.fa.gz"))
+    with pytest.raises(GenomeFileError, match="cannot be indexed"):
+        ReferenceGenome(tmp_path / "bad.fa.gz")
+    assert capfd.readouterr().err == ""
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -174,7 +290,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, form: str) -> None:
             ReferenceGenome(path)
 
 
-def test_a_damaged_block_is_an_error_and_no_sequence(tmp_path: Path) -> None:
+def test_a_damaged_block_is_an_error_and_no_sequence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = write_bgzf(tmp_path / "toy.fa.gz", CONTIGS)
     ReferenceGenome(path).close()
     content = bytearray(path.read_bytes())
@@ -182,6 +298,10 @@ def test_a_damaged_block_is_an_error_and_no_sequence(tmp_path: Path) -> None:
     path.write_bytes(content)
     with ReferenceGenome(path) as genome, pytest.raises(GenomeFileError, match="damaged"):
         genome.fetch_padded("chr1", 0, 200_000)
+    assert capfd.readouterr().err == ""
+    verbosity = pysam.set_verbosity(3)
+    assert pysam.set_verbosity(verbosity) == 3
+    assert verbosity == 3
 
 
 @pytest.mark.parametrize("suffix", [".fai", ".gzi"])
@@ -193,10 +313,24 @@ def test_a_damaged_index_is_refused(tmp_path: Path, suffix: str) -> None:
         ReferenceGenome(path)
 
 
-def test_another_files_index_is_refused(tmp_path: Path) -> None:
-    path = write_fasta(tmp_path / "toy.fa", {"chr1": "A" * 100})
+@pytest.mark.parametrize("form", ["plain", "bgzf"])
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"chr1": "A" * 50, "chrX": "C" * 100},
+        {"chr1": "A" * 100, "chrX": "C" * 100},
+        {"chr1": "A" * 99},
+        {"chr1": "A" * 101},
+        {"chr7": "A" * 100},
+        {"chr1": "A" * 70_000, "chrX": "C" * 70_000},
+    ],
+)
+def test_another_files_index_is_refused(tmp_path: Path, form: str, other: dict[str, str]) -> None:
+    write = write_fasta if form == "plain" else write_bgzf
+    path = write(tmp_path / "toy.fa", {"chr1": "A" * 100})
     ReferenceGenome(path).close()
-    write_fasta(path, {"chr1": "A" * 50, "chrX": "C" * 100})
+    path.unlink()
+    write(path, other)
     with pytest.raises(GenomeFileError, match="does not fit its index"):
         ReferenceGenome(path)
 
