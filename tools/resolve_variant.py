@@ -30,9 +30,9 @@ class ResolveVariantResult(ToolModel):
 
 
 def run(args: ResolveVariantArgs, context: ToolContext) -> ResolveVariantResult:
-    """Parse, normalise and check the variant; raises the typed errors of `genome.normalization.resolve_variant`."""
+    """Parse, normalise and check the variant; raises the typed errors of `genome.resolve.resolve_variant`."""
     from agentic_spliceai.splice_engine.genome.hgvs import described_transcript
-    from agentic_spliceai.splice_engine.genome.normalization import resolve_variant
+    from agentic_spliceai.splice_engine.genome.resolve import resolve_variant
 
     bundle = context.resources.genome(args.genome, args.annotation)
     variant = resolve_variant(args.text, bundle.genome, bundle.annotation)

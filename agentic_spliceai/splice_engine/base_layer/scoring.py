@@ -14,8 +14,9 @@ from agentic_spliceai.splice_engine.base_layer.results import Provenance, Splice
 from agentic_spliceai.splice_engine.base_layer.windows import VariantWindow, encode, track, variant_window
 from agentic_spliceai.splice_engine.errors import BuildMismatchError, OutsideGenesError, SettingError, SpliceEngineError
 from agentic_spliceai.splice_engine.genome.annotation import GeneAnnotation
-from agentic_spliceai.splice_engine.genome.normalization import normalize_variant, resolve_variant
+from agentic_spliceai.splice_engine.genome.normalization import normalize_variant
 from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
+from agentic_spliceai.splice_engine.genome.resolve import resolve_variant
 from agentic_spliceai.splice_engine.genome.types import Gene, Strand, Transcript, Variant
 
 __all__ = ["MAX_DISTANCE", "Mask", "VariantScorer", "score_variant", "score_variants"]

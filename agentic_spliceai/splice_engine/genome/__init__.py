@@ -7,9 +7,16 @@ from agentic_spliceai.splice_engine.genome.contigs import (
     refseq_accession,
     refseq_build,
 )
-from agentic_spliceai.splice_engine.genome.hgvs import hgvs_c, hgvs_c_of_gene, hgvs_g, parse_hgvs_c
-from agentic_spliceai.splice_engine.genome.normalization import normalize_variant, resolve_variant
+from agentic_spliceai.splice_engine.genome.hgvs import (
+    described_transcript,
+    hgvs_c,
+    hgvs_c_of_gene,
+    hgvs_g,
+    parse_hgvs_c,
+)
+from agentic_spliceai.splice_engine.genome.normalization import normalize_variant
 from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
+from agentic_spliceai.splice_engine.genome.resolve import resolve_variant
 from agentic_spliceai.splice_engine.genome.sequence import BASES, one_hot, reverse_complement
 from agentic_spliceai.splice_engine.genome.transcript_map import TranscriptMap, TranscriptPosition
 from agentic_spliceai.splice_engine.genome.types import (
@@ -43,6 +50,7 @@ __all__ = [
     "Variant",
     "VcfAllele",
     "canonical_contig",
+    "described_transcript",
     "hgvs_c",
     "hgvs_c_of_gene",
     "hgvs_g",

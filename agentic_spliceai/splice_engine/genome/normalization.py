@@ -6,7 +6,6 @@ The algorithm is that of Tan, Abecasis & Kang, Bioinformatics 2015;31:2202 (`vt 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from agentic_spliceai.splice_engine.errors import (
     BuildMismatchError,
@@ -22,12 +21,8 @@ from agentic_spliceai.splice_engine.genome.variant_parsing import (
     as_variant,
     invalid,
     is_transcript_hgvs,
-    parse_raw,
     shortened,
 )
-
-if TYPE_CHECKING:
-    from agentic_spliceai.splice_engine.genome.annotation import GeneAnnotation
 
 _STRIDE = 512  # bases fetched at a time while a change is shifted
 
@@ -86,31 +81,6 @@ def normalize_variant(raw: RawVariant | Variant, genome: ReferenceGenome) -> Var
     if before:
         return as_variant(raw, start, anchor + ref, anchor + alt)
     return as_variant(raw, 1, ref + anchor, alt + anchor)
-
-
-def resolve_variant(text: str, genome: ReferenceGenome, annotation: GeneAnnotation | None = None) -> Variant:
-    """Read a variant in any accepted form, compare it with the genome, and return its normal form.
-
-    Parameters
-    ----------
-    text
-        Genomic, SPDI, VCF line, or, with an annotation, HGVS on a transcript.
-    genome
-        Reference.
-    annotation
-        Genes, for descriptions on a transcript.
-
-    Raises
-    ------
-    SpliceEngineError
-        The typed errors of `parse_raw`, `parse_hgvs_c` and `normalize_variant`.
-    """
-    # Transcript descriptions build on this module, so that their module cannot be imported before it.
-    from agentic_spliceai.splice_engine.genome.hgvs import parse_hgvs_c
-
-    if is_transcript_hgvs(text) and annotation is not None:
-        return parse_hgvs_c(text, annotation, genome)
-    return normalize_variant(parse_raw(text), genome)
 
 
 def trim(start: int, ref: str, alt: str) -> tuple[int, str, str]:
