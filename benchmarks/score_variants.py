@@ -75,7 +75,8 @@ def select(golden: Path, wanted: int) -> tuple[list[str], list[str]]:
     """Header and the first `wanted` SNV records that every program scores."""
     lines = (golden / "variants.vcf").read_text().splitlines()
     header = [line for line in lines if line.startswith("#")]
-    snvs = [line for line in lines if line.split("\t")[2].startswith(("snv_", "known_"))]
+    rows = [line for line in lines if line and not line.startswith("#")]
+    snvs = [line for line in rows if line.split("\t")[2].startswith(("snv_", "known_"))]
     return header, snvs[:wanted]
 
 
