@@ -394,6 +394,7 @@ def _provenance_view(provenance: Provenance, names: list[str]) -> ProvenanceView
             Fact("Build", words.build_words(provenance.build)),
             Fact("Context", f"{provenance.context:,} nt, both sides together"),
             Fact("Distance", f"up to {provenance.distance:,} nt from the variant"),
+            Fact("Mask", words.MASK_WORDS[provenance.mask]),
             Fact("Thresholds", f"weak {limits.weak:g}, moderate {limits.moderate:g}, strong {limits.strong:g}"),
             Fact("Source of thresholds", words.clean(limits.source)),
             Fact("Calibration", note),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from datetime import UTC, datetime
 
-from agentic_spliceai.splice_engine.base_layer.results import ChangeKind, SiteChange, Thresholds
+from agentic_spliceai.splice_engine.base_layer.results import ChangeKind, Mask, SiteChange, Thresholds
 from agentic_spliceai.splice_engine.consequence.types import EventType, Frame, NmdPrediction, Strength
 from agentic_spliceai.splice_engine.genome.types import GenomeBuild, Strand, Variant
 
@@ -22,6 +22,10 @@ CHANGE_WORDS = {
     ChangeKind.ACCEPTOR_LOSS: "Acceptor loss",
     ChangeKind.DONOR_GAIN: "Donor gain",
     ChangeKind.DONOR_LOSS: "Donor loss",
+}
+MASK_WORDS = {
+    Mask.ANNOTATED: "gains at the gene's annotated sites and losses elsewhere left out, by type of site",
+    Mask.NEAREST_BOUNDARY: "as SpliceAI 1.3.1: only the exon end nearest to the variant counts as annotated",
 }
 EVENT_WORDS = {
     EventType.EXON_SKIPPING: "Exon skipping",

@@ -18,7 +18,8 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Protocol, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from agentic_spliceai.splice_engine.errors import RegistryError, ResourceError
 
@@ -53,6 +54,15 @@ class ResourceFile(BaseModel):
     )
     unpack: bool = Field(default=False, description="Gunzip the download; the last of `paths` is the unpacked file.")
 
+    @field_validator("paths")
+    @classmethod
+    def _stay_inside(cls, paths: tuple[str, ...]) -> tuple[str, ...]:
+        for path in paths:
+            inner = PurePosixPath(path.partition(":")[2] if path.startswith(("package:", "python:")) else path)
+            if inner.is_absolute() or ".." in inner.parts:
+                raise ValueError(f"{path!r} leaves its folder; give the file itself as an explicit path")
+        return paths
+
 
 class ResourceResolver:
     """Finds files by their entry.
@@ -84,17 +94,15 @@ class ResourceResolver:
 
     def locate(self, file: ResourceFile) -> Path | None:
         """Return where the file is on this machine, or None; nothing is downloaded or verified."""
+        own = [name for name in file.paths if ":" not in name]
+        candidates = [folder / name for folder in (self.data_dir, self.mirror) if folder is not None for name in own]
         for name in file.paths:
-            if name.startswith("package:"):
-                candidates = [_package_root() / name.removeprefix("package:")]
-            elif name.startswith("python:"):
-                candidates = _in_python_package(name.removeprefix("python:"))
-            else:
-                candidates = [folder / name for folder in (self.data_dir, self.mirror) if folder is not None]
-            for candidate in candidates:
-                if candidate.is_file():
-                    return candidate
-        return None
+            kind, _, rest = name.partition(":")
+            if kind == "package" and rest:
+                candidates.append(_package_root() / rest)
+            elif kind == "python" and rest:
+                candidates += _in_python_package(rest)
+        return next((candidate for candidate in candidates if candidate.is_file()), None)
 
     def resolve(self, file: ResourceFile, *, what: str, explicit: Path | None = None) -> Path:
         """Return a verified local path, downloading if need be.
@@ -117,9 +125,7 @@ class ResourceResolver:
             if not explicit.is_file():
                 raise ResourceError(f"No file {explicit} ({what}).", "Check the path.")
             return explicit
-        found = self.locate(file)
-        if found is None:
-            found = self._fetch(file, what)
+        found = self.locate(file) or self._fetch(file, what)
         if file.sha256 is not None and sha256_of(found) != file.sha256:
             raise ResourceError(
                 f"{found.name} ({what}) is damaged or another version: its sha256 is not {file.sha256[:12]}....",
@@ -139,45 +145,45 @@ class ResourceResolver:
                 "Set AGENTIC_SPLICEAI_MIRROR to a folder that has it, or allow downloads.",
             )
         target = self.data_dir / file.paths[-1]
-        expected = self._listed_md5(file, what) if file.checksums_url else None
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
+            # One process fetches; the others wait for it and find the file.
+            with FileLock(f"{target}.lock"):
+                return self.locate(file) or self._fetch_locked(file, file.url, target, what)
         except OSError as error:
             raise ResourceError(
                 f"Cannot write to {target.parent}: {error.strerror}.", "Set AGENTIC_SPLICEAI_DATA_DIR."
             ) from error
+
+    def _fetch_locked(self, file: ResourceFile, url: str, target: Path, what: str) -> Path:
         part = target.with_name(target.name + ".part")
-        _download(file.url, part, what, self.progress)
-        if expected is not None and _digest_of(part, hashlib.md5(usedforsecurity=False)) != expected:
-            part.unlink()
-            raise ResourceError(
-                f"The download of {file.url} ({what}) fails its checksum.", "Run again; if it stays, report it."
-            )
-        if file.sha256 is not None and not file.unpack and sha256_of(part) != file.sha256:
-            part.unlink()
-            raise ResourceError(
-                f"The download of {file.url} ({what}) fails its checksum.", "Run again; if it stays, report it."
-            )
-        if file.unpack:
+        expected = _listed_md5(url, file.checksums_url, part, what) if file.checksums_url else None
+        _download(url, part, what, self.progress)
+        fits = expected is None or _digest_of(part, hashlib.md5(usedforsecurity=False)) == expected
+        if fits and file.unpack:
             part = _gunzip(part, target, what)
+        if not fits or (file.sha256 is not None and sha256_of(part) != file.sha256):
+            part.unlink()
+            raise ResourceError(
+                f"The download of {url} ({what}) fails its checksum.", "Run again; if it stays, report it."
+            )
         part.replace(target)
         return target
 
-    def _listed_md5(self, file: ResourceFile, what: str) -> str:
-        assert file.url is not None
-        assert file.checksums_url is not None
-        name = PurePosixPath(file.url).name
-        listing = self.data_dir / "checksums" / hashlib.sha256(file.checksums_url.encode()).hexdigest()[:16]
-        listing.parent.mkdir(parents=True, exist_ok=True)
-        listing.unlink(missing_ok=True)
-        _download(file.checksums_url, listing, f"checksums for {what}", None)
-        for line in listing.read_text(encoding="utf-8", errors="replace").splitlines():
-            digest, _, rest = line.strip().partition(" ")
-            if PurePosixPath(rest.strip().lstrip("*")).name == name:
-                return digest.lower()
-        raise ResourceError(
-            f"{file.checksums_url} does not list {name} ({what}).", "The release moved: give an explicit path."
-        )
+
+def _listed_md5(url: str, checksums_url: str, part: Path, what: str) -> str:
+    """Fetch a list of `md5  name` lines and return the digest of the file that `url` names."""
+    name = PurePosixPath(url).name
+    listing = part.with_name(part.name + ".md5")
+    listing.unlink(missing_ok=True)
+    _download(checksums_url, listing, f"checksums for {what}", None)
+    lines = listing.read_text(encoding="utf-8", errors="replace").splitlines()
+    listing.unlink()
+    for line in lines:
+        digest, _, rest = line.strip().partition(" ")
+        if PurePosixPath(rest.strip().lstrip("*")).name == name:
+            return digest.lower()
+    raise ResourceError(f"{checksums_url} does not list {name} ({what}).", "The release moved: give an explicit path.")
 
 
 def load_registry(text: str, entry: type[Entry], *, source: str) -> dict[str, Entry]:

@@ -12,6 +12,7 @@ from agentic_spliceai.splice_engine.base_layer.results import (
     ChangeKind,
     ContextReport,
     DeltaScores,
+    Mask,
     Provenance,
     SiteChange,
     SiteTrack,
@@ -46,6 +47,7 @@ PROVENANCE = Provenance(
     annotation_sha256="ab" * 32,
     context=400,
     distance=500,
+    mask=Mask.ANNOTATED,
     thresholds=THRESHOLDS,
 )
 NO_MODEL = TriageResult(status=MetaStatus.NO_TRAINED_MODEL, message="There is no trained meta-layer model yet.")

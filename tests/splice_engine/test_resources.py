@@ -114,7 +114,8 @@ def test_wrong_checksum_leaves_nothing_behind(server: Server, tmp_path: Path) ->
     server.files["/w.bin"] = BODY[:-1] + b"x"
     with pytest.raises(ResourceError, match="checksum"):
         ResourceResolver(tmp_path).resolve(entry(server), what="weights")
-    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+    left = [p.name for p in tmp_path.rglob("*") if p.is_file()]
+    assert left == ["w.bin.lock"]
 
 
 def test_damaged_file_on_disk_is_refused_not_passed_over(server: Server, tmp_path: Path) -> None:
@@ -180,3 +181,44 @@ def test_file_of_a_package_that_is_not_installed(tmp_path: Path) -> None:
     file = ResourceFile(paths=("python:no_such_package_here/a.h5",))
     with pytest.raises(ResourceError, match=r"agentic-spliceai\[no_such_package_here\]"):
         ResourceResolver(tmp_path).resolve(file, what="weights")
+
+
+def test_the_data_folder_wins_over_the_mirror_by_any_of_its_names(tmp_path: Path) -> None:
+    """A downloaded, unpacked genome must not lose to a partial mirror's packed one."""
+    data, mirror = tmp_path / "data", tmp_path / "mirror"
+    for folder, name in ((data, "genome.fa"), (mirror, "genome.fa.gz")):
+        (folder / "G").mkdir(parents=True)
+        (folder / "G" / name).write_bytes(b">c\nA\n")
+    file = ResourceFile(paths=("python:pytest/__init__.py", "G/genome.fa.gz", "G/genome.fa"))
+    resolver = ResourceResolver(data, mirror=mirror)
+    assert resolver.locate(file) == data / "G/genome.fa"
+    (data / "G/genome.fa").unlink()
+    assert resolver.locate(file) == mirror / "G/genome.fa.gz"
+    (mirror / "G/genome.fa.gz").unlink()
+    installed = resolver.locate(file)
+    assert installed is not None
+    assert installed.name == "__init__.py"
+
+
+@pytest.mark.parametrize("path", ["../up", "/etc/passwd", "a/../../b", "package:../x", "python:/etc/passwd"])
+def test_a_path_stays_in_its_folder(path: str) -> None:
+    with pytest.raises(ValueError, match="leaves its folder"):
+        ResourceFile(paths=(path,))
+
+
+def test_two_at_once_fetch_one_file_once(server: Server, tmp_path: Path) -> None:
+    server.files["/w.bin"] = BODY
+    found: list[Path] = []
+
+    def fetch() -> None:
+        found.append(ResourceResolver(tmp_path).resolve(entry(server), what="weights"))
+
+    threads = [threading.Thread(target=fetch) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(found)) == 1
+    assert len(found) == 4
+    assert found[0].read_bytes() == BODY
+    assert len(server.requests) == 1

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import numpy as np
 import numpy.typing as npt
 
@@ -11,6 +9,7 @@ from agentic_spliceai.splice_engine.base_layer.model import FloatArray
 from agentic_spliceai.splice_engine.base_layer.results import (
     ChangeKind,
     DeltaScores,
+    Mask,
     SiteChange,
     SpliceClass,
     VariantTracks,
@@ -25,19 +24,6 @@ _KINDS = (
     (ChangeKind.DONOR_GAIN, SiteType.DONOR, SpliceClass.DONOR, 1.0),
     (ChangeKind.DONOR_LOSS, SiteType.DONOR, SpliceClass.DONOR, -1.0),
 )
-
-
-class Mask(StrEnum):
-    """How masked scores are made.
-
-    `ANNOTATED`: a gain at a site of that type that some transcript of the gene has, and a loss anywhere else, are left
-    out before the largest change is looked for, so that a real change never hides behind a masked one.
-    `NEAREST_BOUNDARY`: as SpliceAI 1.3.1 and OpenSpliceAI do: only the one exon end nearest to the variant counts as
-    annotated, for both types, and the largest raw change is set to 0 when the mask hits it.
-    """
-
-    ANNOTATED = "annotated"
-    NEAREST_BOUNDARY = "nearest_boundary"
 
 
 def annotated_sites(gene: Gene) -> SitePositions:

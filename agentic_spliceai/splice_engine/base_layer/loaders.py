@@ -6,7 +6,6 @@ the border, and nowhere else.
 
 from __future__ import annotations
 
-import json
 import pickle
 import zipfile
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import BaseModel, Field
 from torch import Tensor
 
 from agentic_spliceai.splice_engine.base_layer.network import NetworkSpec, SpliceNetwork, fold_batch_norms
@@ -24,6 +24,15 @@ from agentic_spliceai.splice_engine.errors import WeightsError
 _FROM_FOREIGN = [2, 1, 0]
 
 Adapter = Callable[[Path, int], list[SpliceNetwork]]
+
+
+class _Header(BaseModel):
+    """What a safetensors file of ours says of its networks (each value is text there)."""
+
+    context: int = Field(gt=0)
+    members: int = Field(ge=1, le=100)
+    negative_slope: float = Field(ge=0, lt=1)
+    batch_norm_eps: float = Field(gt=0, lt=1)
 
 
 def load_openspliceai(path: Path, context: int) -> list[SpliceNetwork]:
@@ -56,11 +65,11 @@ def load_openspliceai(path: Path, context: int) -> list[SpliceNetwork]:
     spec = NetworkSpec.for_context(context, negative_slope=0.1, batch_norm_eps=1e-5)
     renamed: dict[str, Tensor] = {}
     for name, value in state.items():
-        ours = _openspliceai_name(name)
+        ours = _openspliceai_name(str(name))
         if ours is None:
             raise _damaged(path, f"unknown tensor {name!r}")
         renamed[ours] = value
-    return [_build(path, spec, _reorder(renamed))]
+    return [_build(path, spec, renamed, foreign=True)]
 
 
 def load_spliceai(path: Path, context: int) -> list[SpliceNetwork]:
@@ -81,9 +90,9 @@ def load_spliceai(path: Path, context: int) -> list[SpliceNetwork]:
         with h5py.File(path, "r") as file:
             group = file["model_weights"]
             state = _spliceai_state(spec, lambda layer, name: np.asarray(group[layer][layer][f"{name}:0"]))
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:  # what h5py and NumPy raise on it
         raise _damaged(path, error) from error
-    return [_build(path, spec, _reorder(state))]
+    return [_build(path, spec, state, foreign=True)]
 
 
 def load_safetensors(path: Path, context: int) -> list[SpliceNetwork]:
@@ -99,18 +108,14 @@ def load_safetensors(path: Path, context: int) -> list[SpliceNetwork]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-        settings = {
-            key: json.loads(metadata[key]) for key in ("context", "members", "negative_slope", "batch_norm_eps")
-        }
+        header = _Header.model_validate({key: metadata[key] for key in _Header.model_fields})
     except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise _damaged(path, error) from error
-    if settings["context"] != context:
-        raise _damaged(path, f"its context is {settings['context']} nt, not {context}")
-    spec = NetworkSpec.for_context(
-        context, negative_slope=settings["negative_slope"], batch_norm_eps=settings["batch_norm_eps"]
-    )
+        raise _damaged(path, " ".join(str(error).split())) from error
+    if header.context != context:
+        raise _damaged(path, f"its context is {header.context} nt, not {context}")
+    spec = NetworkSpec.for_context(context, negative_slope=header.negative_slope, batch_norm_eps=header.batch_norm_eps)
     networks = []
-    for member in range(settings["members"]):
+    for member in range(header.members):
         prefix = f"{member}/"
         state = {
             name.removeprefix(prefix): tensor.float() if tensor.is_floating_point() else tensor
@@ -140,6 +145,8 @@ def _openspliceai_name(name: str) -> str | None:
     if head != "residual_units":
         return None
     number, _, rest = rest.partition(".")
+    if not number.isdigit():
+        return None
     block, place = divmod(int(number), 5)
     if place == 4:
         return f"skips.{block}.{rest.removeprefix('conv.')}"
@@ -177,26 +184,21 @@ def _spliceai_state(spec: NetworkSpec, read: Callable[[str, str], Any]) -> dict[
     return state
 
 
-def _reorder(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Put the last layer's rows into `SpliceClass` order."""
-    for name in ("final.weight", "final.bias"):
-        if name in state:
-            if state[name].shape[0] != len(_FROM_FOREIGN):
-                continue  # `_build` names the wrong shape
-            state[name] = state[name][_FROM_FOREIGN]
-    return state
-
-
-def _build(path: Path, spec: NetworkSpec, state: dict[str, Tensor]) -> SpliceNetwork:
+def _build(path: Path, spec: NetworkSpec, state: dict[str, Tensor], *, foreign: bool = False) -> SpliceNetwork:
+    """Fill a network; a `foreign` state has its last layer in the published tools' class order."""
     network = SpliceNetwork(spec)
     try:
         network.load_state_dict(state, strict=True)
-    except RuntimeError as error:
-        raise _damaged(
-            path, f"not a network of {spec.context} nt context ({str(error).splitlines()[-1].strip()})"
-        ) from error
+    except (RuntimeError, TypeError, AttributeError) as error:
+        why = f"not a network of {spec.context} nt context ({str(error).splitlines()[-1].strip()})"
+        raise _damaged(path, why) from error
     if not all(torch.isfinite(value).all() for value in state.values() if value.is_floating_point()):
         raise _damaged(path, "it holds NaN or infinite values")
+    if foreign:
+        with torch.no_grad():
+            for parameter in (network.final.weight, network.final.bias):
+                if parameter is not None:
+                    parameter.copy_(parameter[_FROM_FOREIGN].clone())
     return fold_batch_norms(network)
 
 

@@ -66,7 +66,11 @@ def base_models(extra: Path | None = None) -> dict[str, BaseModelEntry]:
     own = files("agentic_spliceai.configs").joinpath("base_models.yaml").read_text(encoding="utf-8")
     entries = load_registry(own, BaseModelEntry, source="configs/base_models.yaml")
     if extra is not None and extra.is_file():
-        entries |= load_registry(extra.read_text(encoding="utf-8"), BaseModelEntry, source=str(extra))
+        try:
+            text = extra.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RegistryError(f"{extra} cannot be read: {error}.", "Mend or remove the file.") from error
+        entries |= load_registry(text, BaseModelEntry, source=str(extra))
     return entries
 
 
@@ -101,17 +105,25 @@ def load_base_model(
     for path in _weight_files(name, entry, resolver, weights):
         networks += load(path, entry.context)
         digests.append(sha256_of(path))
+    known = [file.sha256 for file in entry.files]
+    custom = weights is not None and digests != known
     info = ModelInfo(
         name=name,
-        version=entry.version,
+        version=f"{entry.version}+custom" if custom else entry.version,
         weights_sha256=tuple(digests),
         context=entry.context,
         members=len(networks),
         training_build=entry.training_build,
         annotation_source=entry.annotation_source,
-        thresholds=entry.thresholds,
+        thresholds=_uncalibrated(entry.thresholds) if custom else entry.thresholds,
     )
     return EnsembleModel(info, networks, device)
+
+
+def _uncalibrated(thresholds: Thresholds) -> Thresholds:
+    """Thresholds belong to one predictor and version: other weights only borrow them."""
+    source = f"{thresholds.source}; borrowed, because these weights are not the registry's"
+    return thresholds.model_copy(update={"calibrated": False, "source": source})
 
 
 def find_entry(name: str, entries: dict[str, BaseModelEntry]) -> BaseModelEntry:

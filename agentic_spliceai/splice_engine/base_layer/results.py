@@ -36,6 +36,19 @@ class ChangeKind(StrEnum):
     DONOR_LOSS = "donor_loss"
 
 
+class Mask(StrEnum):
+    """How masked scores are made.
+
+    `ANNOTATED`: a gain at a site of that type that some transcript of the gene has, and a loss anywhere else, are left
+    out before the largest change is looked for, so that a real change never hides behind a masked one.
+    `NEAREST_BOUNDARY`: as SpliceAI 1.3.1 and OpenSpliceAI do: only the one exon end nearest to the variant counts as
+    annotated, for both types, and the largest raw change is set to 0 when the mask hits it.
+    """
+
+    ANNOTATED = "annotated"
+    NEAREST_BOUNDARY = "nearest_boundary"
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -68,6 +81,7 @@ class Provenance(_Frozen):
     annotation_sha256: str
     context: int = Field(description="Bases the network sees around a position, both sides together.")
     distance: int = Field(description="Largest distance from the variant at which a change is looked for, nt.")
+    mask: Mask = Field(description="How the masked scores were made.")
     thresholds: Thresholds
 
 

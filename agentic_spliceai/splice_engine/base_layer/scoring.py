@@ -8,9 +8,15 @@ from itertools import islice
 
 import numpy as np
 
-from agentic_spliceai.splice_engine.base_layer.deltas import Mask, SitePositions, annotated_sites, delta_scores
+from agentic_spliceai.splice_engine.base_layer.deltas import SitePositions, annotated_sites, delta_scores
 from agentic_spliceai.splice_engine.base_layer.model import BaseModel, FloatArray, Prediction
-from agentic_spliceai.splice_engine.base_layer.results import Provenance, SpliceDelta, VariantResult, VariantTracks
+from agentic_spliceai.splice_engine.base_layer.results import (
+    Mask,
+    Provenance,
+    SpliceDelta,
+    VariantResult,
+    VariantTracks,
+)
 from agentic_spliceai.splice_engine.base_layer.windows import VariantWindow, encode, track, variant_window
 from agentic_spliceai.splice_engine.errors import BuildMismatchError, OutsideGenesError, SettingError, SpliceEngineError
 from agentic_spliceai.splice_engine.genome.annotation import GeneAnnotation
@@ -18,6 +24,7 @@ from agentic_spliceai.splice_engine.genome.normalization import normalize_varian
 from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
 from agentic_spliceai.splice_engine.genome.resolve import resolve_variant
 from agentic_spliceai.splice_engine.genome.types import Gene, Strand, Transcript, Variant
+from agentic_spliceai.splice_engine.genome.variant_parsing import RawVariant
 
 __all__ = ["MAX_DISTANCE", "Mask", "VariantScorer", "score_variant", "score_variants"]
 
@@ -56,7 +63,7 @@ def score_variant(
 
 
 def score_variants(
-    variants: Iterable[Variant | str],
+    variants: Iterable[Variant | RawVariant | str],
     genome: ReferenceGenome,
     annotation: GeneAnnotation,
     model: BaseModel,
@@ -101,7 +108,8 @@ class VariantScorer:
     mask
         How the masked scores are made.
     transcripts
-        Ids of transcripts to take instead of their gene's representative (version optional).
+        Ids of transcripts to take instead of their gene's representative, where they contain the variant (version
+        optional). Each result names the transcript that it was made on.
 
     Raises
     ------
@@ -132,27 +140,35 @@ class VariantScorer:
                 raise SettingError(f"Two transcripts of {transcript.gene_name} were chosen.", "Choose one a gene.")
 
     def score(self, variant: Variant) -> tuple[SpliceDelta, ...]:
-        """Score one variant; see `score_variant`."""
-        return self._run(self._jobs(normalize_variant(variant, self.genome)))
+        """Score one variant; see `score_variant`. Every chosen transcript has to contain it."""
+        checked = normalize_variant(variant, self.genome)
+        jobs = self._jobs(checked)
+        unused = set(self._chosen.values()) - {job.transcript.id for job in jobs}
+        if unused:
+            raise OutsideGenesError(
+                f"{checked} lies outside {', '.join(sorted(unused))}.", "Choose another transcript, or none."
+            )
+        return self._run(jobs)
 
-    def score_all(self, variants: Iterable[Variant | str]) -> Iterator[VariantResult]:
+    def score_all(self, variants: Iterable[Variant | RawVariant | str]) -> Iterator[VariantResult]:
         """Score many; see `score_variants`."""
         stream = enumerate(variants)
         while chunk := list(islice(stream, _INPUTS_PER_CHUNK)):
             yield from self._chunk(chunk)
 
-    def _chunk(self, chunk: Sequence[tuple[int, Variant | str]]) -> Iterator[VariantResult]:
+    def _chunk(self, chunk: Sequence[tuple[int, Variant | RawVariant | str]]) -> Iterator[VariantResult]:
         rows: list[tuple[int, str, Variant | None, list[_Job] | SpliceEngineError]] = []
         for index, given in chunk:
             variant: Variant | None = None
+            text = given.text if isinstance(given, RawVariant) else str(given)
             try:
-                if isinstance(given, Variant):
-                    variant = normalize_variant(given, self.genome)
-                else:
+                if isinstance(given, str):
                     variant = resolve_variant(given, self.genome, self.annotation)
-                rows.append((index, str(given), variant, self._jobs(variant)))
+                else:
+                    variant = normalize_variant(given, self.genome)
+                rows.append((index, text, variant, self._jobs(variant)))
             except SpliceEngineError as error:
-                rows.append((index, str(given), variant, error))
+                rows.append((index, text, variant, error))
         deltas = iter(self._run([job for *_, outcome in rows if isinstance(outcome, list) for job in outcome]))
         for index, text, variant, outcome in rows:
             if isinstance(outcome, SpliceEngineError):
@@ -182,18 +198,15 @@ class VariantScorer:
         return jobs
 
     def _transcript(self, gene: Gene, variant: Variant) -> Transcript | None:
-        """Return the chosen transcript, or the representative, or else the longest one that contains the variant."""
+        """Return the first of these that contains the variant: chosen, representative, longest."""
 
         def touched(transcript: Transcript) -> bool:
             return transcript.start < variant.end and variant.position <= transcript.end
 
         inside = {t.id: t for t in gene.transcripts if touched(t)}
-        if (chosen := self._chosen.get(gene.id)) is not None:
-            if chosen not in inside:
-                raise OutsideGenesError(f"{variant} lies outside {chosen}.", "Choose another transcript, or none.")
-            return inside[chosen]
-        if gene.representative_id in inside:
-            return inside[gene.representative_id]
+        for wanted in (self._chosen.get(gene.id), gene.representative_id):
+            if wanted in inside:
+                return inside[wanted]
         return max(inside.values(), key=lambda t: (t.end - t.start, t.id), default=None)
 
     def _run(self, jobs: Sequence[_Job]) -> tuple[SpliceDelta, ...]:
@@ -208,6 +221,7 @@ class VariantScorer:
             annotation_sha256=self.annotation.digest,
             context=info.context,
             distance=self.distance,
+            mask=self.mask,
             thresholds=info.thresholds,
         )
         outputs = self._predict([(s, job.window.strand) for job in jobs for s in (job.window.ref, job.window.alt)])

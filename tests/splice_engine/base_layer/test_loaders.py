@@ -138,3 +138,40 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError):
         load_openspliceai(tmp_path / "bad.pt", 80)
     assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"residual_units.x.conv1.weight": torch.zeros(1)},
+        {3: torch.zeros(1)},
+        {"final_conv.weight": torch.tensor(1.0)},
+        {"nothing": torch.zeros(1)},
+        [torch.zeros(1)],
+        {"initial_conv.weight": "text"},
+    ],
+)
+def test_state_dict_of_something_else(state: object, tmp_path: Path) -> None:
+    torch.save(state, tmp_path / "x.pt")
+    with pytest.raises(WeightsError, match=r"x\.pt cannot be used"):
+        load_openspliceai(tmp_path / "x.pt", 80)
+
+
+@pytest.mark.parametrize("members", ["x", "0", "-1", "1.5", "[]"])
+def test_safetensors_header_that_lies(members: str, tmp_path: Path) -> None:
+    network = SpliceNetwork(NetworkSpec.for_context(80)).eval()
+    save_small(tmp_path / "w.safetensors", [network], members=members)
+    with pytest.raises(WeightsError, match="members"):
+        load_safetensors(tmp_path / "w.safetensors", 80)
+
+
+def test_h5_of_something_else(tmp_path: Path) -> None:
+    import h5py
+
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["model_weights"] = np.zeros(3)
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["model_weights/conv1d_1/conv1d_1/kernel:0"] = np.zeros(3)
+    for name in ("a.h5", "b.h5"):
+        with pytest.raises(WeightsError, match="cannot be used"):
+            load_spliceai(tmp_path / name, 10000)

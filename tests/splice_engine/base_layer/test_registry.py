@@ -102,3 +102,20 @@ def test_shipped_small_model_loads_without_mirror_or_network(tmp_path: Path) -> 
     assert model.info.context == 400
     entry = base_models()["small"]
     assert entry.files[0].sha256 == model.info.weights_sha256[0]
+
+
+def test_other_weights_under_a_known_name_are_named_custom(mirror: Path, tmp_path: Path) -> None:
+    """Thresholds belong to a predictor and version."""
+    resolver = ResourceResolver(tmp_path, mirror=mirror, allow_download=False)
+    folder = mirror / "models/openspliceai-mane/400nt"
+    one = load_base_model("openspliceai-400nt", resolver, weights=folder / "model_400nt_rs10.pt")
+    whole = load_base_model("openspliceai-400nt", resolver, weights=folder)
+    assert one.info.version.endswith("+custom")
+    assert not one.info.thresholds.calibrated
+    assert whole.info.version == base_models()["openspliceai-400nt"].version
+
+
+def test_user_registry_in_another_encoding(tmp_path: Path) -> None:
+    (tmp_path / "base_models.yaml").write_bytes(b"\xff\xfe\x00m")
+    with pytest.raises(RegistryError, match="cannot be read"):
+        base_models(tmp_path / "base_models.yaml")

@@ -198,6 +198,7 @@ def test_raw_and_masked(plus: Toy) -> None:
     assert decoy.masked.donor_loss.score < 0.02
     peers = toy.score(variant(202, "C", "T"), mask=Mask.NEAREST_BOUNDARY)
     assert peers.masked.donor_gain.score == 0
+    assert (stronger.provenance.mask, peers.provenance.mask) == (Mask.ANNOTATED, Mask.NEAREST_BOUNDARY)
     assert peers.masked.donor_gain.position == peers.raw.donor_gain.position
 
 
@@ -407,7 +408,18 @@ def test_a_chosen_transcript_bounds_the_sequence(tmp_path: Path) -> None:
     assert other.transcript_id == "long.2"
     with pytest.raises(OutsideGenesError, match=r"G\.t"):
         score_variant(variant(450, PLUS[449], "G"), genome, annotation, model, transcripts=["G.t"])
+    # In a batch the choice holds where it fits, and the row says which transcript it speaks of.
+    [row] = score_variants([variant(450, PLUS[449], "G")], genome, annotation, model, transcripts=["G.t"])
+    assert row.deltas[0].transcript_id == "long.2"
     with pytest.raises(SettingError, match="Two transcripts"):
         score_variant(given, genome, annotation, model, transcripts=["G.t", "long.2"])
     with pytest.raises(UnknownGeneError):
         score_variant(given, genome, annotation, model, transcripts=["NM_1"])
+
+
+def test_a_chosen_transcript_of_another_gene_is_not_passed_over(tmp_path: Path) -> None:
+    genome = ReferenceGenome(write_genome(tmp_path, PLUS), cache_dir=tmp_path)
+    genes = [("A", "chr1", "+", [(101, 200), (301, 400)]), ("B", "chr1", "-", [(450, 500), (520, 560)])]
+    annotation = GeneAnnotation.load(write_gtf(tmp_path, genes), cache_dir=tmp_path)
+    with pytest.raises(OutsideGenesError, match=r"B\.t"):
+        score_variant(variant(201, "G", "A"), genome, annotation, MotifModel(), transcripts=["B.t"])

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
+
+from agentic_spliceai.splice_engine.base_layer.training.loop import TrainSettings
 
 NAMES = {"ours": "this model", "openspliceai": "OpenSpliceAI MANE, 400 nt"}
 
@@ -23,19 +26,14 @@ protein-coding gene of the others, several times as many genes as here, so that 
 non-coding genes count against it in the first two tables.
 """
 
-RERUN = """## Again
-
-```
-python -m agentic_spliceai.splice_engine.base_layer.training prepare --out DIR --genome FASTA --annotation GTF
-python -m agentic_spliceai.splice_engine.base_layer.training train --out DIR --seed 1
-python -m agentic_spliceai.splice_engine.base_layer.training export --out DIR
-python -m agentic_spliceai.splice_engine.base_layer.training evaluate --out DIR --openspliceai FOLDER
-```
-
+RERUN_NOTE = """\
 `small-400nt.json` beside this file holds the settings, the validation history and every figure. Seeds fix initial
 weights and windows; sums of floating-point numbers differ from machine to machine, and a time limit decides when the
 decay begins (`decay_from`), so a repeat agrees within noise, not bit by bit.
 """
+
+# Settings of a member that its `train` command has to name, where they are not the default.
+_OPTIONS = ("learning_rate", "weight_decay", "width", "batch", "warmup", "empty_fraction", "mask_fraction", "steps")
 
 
 def build_card(metadata: Mapping[str, Any], evaluation: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,9 +60,27 @@ def render_card(card: Mapping[str, Any]) -> str:
         *(_table(card, panel) for panel in card["evaluation"]["test"]["panels"]),
         NOTES,
         _calibration(card),
-        RERUN,
+        _rerun(card),
+        RERUN_NOTE,
     ]
     return "\n".join(parts)
+
+
+def _rerun(card: Mapping[str, Any]) -> str:
+    """Return the commands that make the weights and this card again, each member with its own settings."""
+    program = "python -m agentic_spliceai.splice_engine.base_layer.training"
+    defaults = asdict(TrainSettings())
+    lines = ["## Again", "", "```", f"{program} prepare --out DIR --genome FASTA --annotation GTF"]
+    for member in card["training"]:
+        settings = member["settings"]
+        options = [
+            f" --{name.replace('_', '-')} {settings[name]:g}"
+            for name in _OPTIONS
+            if name in settings and settings[name] != defaults[name]
+        ]
+        lines.append(f"{program} train --out DIR --seed {settings['seed']}{''.join(options)}")
+    lines += [f"{program} export --out DIR", f"{program} evaluate --out DIR --openspliceai FOLDER", "```", ""]
+    return "\n".join(lines)
 
 
 def _head(card: Mapping[str, Any]) -> str:

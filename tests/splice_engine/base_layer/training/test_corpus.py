@@ -24,11 +24,11 @@ from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
 from agentic_spliceai.splice_engine.genome.types import SiteType
 from tests.splice_engine.base_layer.training.toys import fetch_from, gene, random_bases
 
-#        0         1         2         3
-#        0123456789012345678901234567890123456789
-PLUS = "TTTTTACCAGGTAAGTTTTTTTTTAGCATCCCCCTTTTTT"
-# Exons [5, 10) ACCAG and [26, 30) CATC, intron GTAAGTTTTTTTTTAG between them.
-EXONS = ((5, 10), (26, 30))
+#        0         1         2         3         4         5         6         7
+#        01234567890123456789012345678901234567890123456789012345678901234567890123456789
+PLUS = "TTTTTACCAGGTAAGTTTTTTTTTTTTTTTTTTTTTTTTTTTTTAGCATCCCCCTTTTTTTTTTTTTTTTTTTTTTTTTT"
+# Exons [5, 10) ACCAG and [46, 50) CATC, intron GTAAGT...TTAG between them.
+EXONS = ((5, 10), (46, 50))
 
 
 def decode(corpus: Corpus) -> str:
@@ -41,9 +41,9 @@ def sites(corpus: Corpus) -> dict[int, SpliceClass]:
 
 def test_plus_strand_donor_on_last_exonic_and_acceptor_on_first_exonic_base() -> None:
     corpus = build_corpus([gene("A", "chr2", "+", EXONS)], fetch_from({"chr2": PLUS}), ChromosomeSplit(), flank=3)
-    assert decode(corpus) == PLUS[2:33]
+    assert decode(corpus) == PLUS[2:53]
     # Three flanking bases come first, then base 5 of the contig.
-    assert sites(corpus) == {3 + 9 - 5: SpliceClass.DONOR, 3 + 26 - 5: SpliceClass.ACCEPTOR}
+    assert sites(corpus) == {3 + 9 - 5: SpliceClass.DONOR, 3 + 46 - 5: SpliceClass.ACCEPTOR}
     assert (corpus.labels[:3] == IGNORE).all()
     assert (corpus.labels[-3:] == IGNORE).all()
     assert corpus.labels[3] == SpliceClass.NEITHER
@@ -57,23 +57,23 @@ def test_minus_strand_is_read_in_its_own_sense() -> None:
     assert decode(minus) == decode(plus)
     np.testing.assert_array_equal(minus.labels, plus.labels)
     # The same place by hand: the donor's base is the first of the exon that lies further right on the genome.
-    assert exons == ((10, 14), (30, 35))
+    assert exons == ((30, 34), (70, 75))
     locus = minus.loci[0]
-    assert locus.span_of(locus.genes[0]) == (3, 3 + 25)
-    assert decode(minus)[3 + 35 - 1 - 30 + 1 :][:2] == "GT"
+    assert locus.span_of(locus.genes[0]) == (3, 3 + 45)
+    assert decode(minus)[3 + 75 - 1 - 70 + 1 :][:2] == "GT"
 
 
 def test_all_transcripts_count_and_contradictions_are_ignored() -> None:
-    # Two donors before one acceptor at base 26; the third transcript makes base 26 a donor too.
-    third = ((26, 27), (29, 30))
+    # Two donors before one acceptor at base 46; the third transcript makes base 46 a donor too.
+    third = ((46, 47), (75, 76))
     corpus = build_corpus(
-        [gene("A", "chr2", "+", EXONS, ((5, 8), (26, 30)), third)],
+        [gene("A", "chr2", "+", EXONS, ((5, 8), (46, 50)), third)],
         fetch_from({"chr2": PLUS}),
         ChromosomeSplit(),
         flank=0,
     )
-    assert corpus.labels[21] == IGNORE  # base 26: acceptor of two transcripts, donor of the third
-    assert sites(corpus) == {2: SpliceClass.DONOR, 4: SpliceClass.DONOR, 24: SpliceClass.ACCEPTOR}
+    assert corpus.labels[41] == IGNORE  # base 46: acceptor of two transcripts, donor of the third
+    assert sites(corpus) == {2: SpliceClass.DONOR, 4: SpliceClass.DONOR, 70: SpliceClass.ACCEPTOR}
     assert np.flatnonzero(corpus.representative).tolist() == [4]
 
 
@@ -81,20 +81,20 @@ def test_positions_without_sequence_are_ignored() -> None:
     holed = PLUS[:9] + "NN" + PLUS[11:]
     corpus = build_corpus([gene("A", "chr2", "+", EXONS)], fetch_from({"chr2": holed}), ChromosomeSplit(), flank=0)
     assert corpus.labels[4:6].tolist() == [IGNORE, IGNORE]
-    assert sites(corpus) == {21: SpliceClass.ACCEPTOR}
+    assert sites(corpus) == {41: SpliceClass.ACCEPTOR}
 
 
 def test_overlapping_genes_share_labels_on_one_strand_only() -> None:
-    inner, other = gene("B", "chr2", "+", ((8, 12), (20, 40))), gene("C", "chr2", "-", ((6, 12), (22, 40)))
+    inner, other = gene("B", "chr2", "+", ((8, 12), (40, 60))), gene("C", "chr2", "-", ((6, 12), (42, 60)))
     groups = unite([other, gene("A", "chr2", "+", EXONS), inner])
     assert [[g.name for g in group] for group in groups] == [["A", "B"], ["C"]]
     corpus = build_corpus(
         [inner, gene("A", "chr2", "+", EXONS)], fetch_from({"chr2": PLUS}), ChromosomeSplit(), flank=0
     )
     (locus,) = corpus.loci
-    assert (locus.start, locus.end) == (5, 40)
+    assert (locus.start, locus.end) == (5, 60)
     assert sites(corpus) == {
-        9 - 5: SpliceClass.DONOR, 26 - 5: SpliceClass.ACCEPTOR, 11 - 5: SpliceClass.DONOR, 20 - 5: SpliceClass.ACCEPTOR,
+        9 - 5: SpliceClass.DONOR, 46 - 5: SpliceClass.ACCEPTOR, 11 - 5: SpliceClass.DONOR, 40 - 5: SpliceClass.ACCEPTOR,
     }  # fmt: skip
 
 
