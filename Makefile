@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: interpret test test-all lint demo model-card bench clean
+.PHONY: interpret test test-all lint spliceai demo bench clean
 .DEFAULT_GOAL := interpret
 
 interpret: $(VENV)/.core  ## interpret a variant: make interpret ARGS="--set variant=chr17-43047642-C-T genome=GRCh38"
@@ -23,6 +23,10 @@ lint: $(VENV)/.dev  ## style and types (the direction of imports is a test)
 	rm -rf build/layout && mkdir -p build/layout && cp -R agentic_spliceai build/layout/
 	cp -R tools graphs prompts configs build/layout/agentic_spliceai/
 	cd build/layout && ../../$(BIN)/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache
+
+spliceai: $(VENV)/.core  ## SpliceAI's weights (CC BY-NC 4.0), from its own package
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -c constraints.txt h5py
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --no-deps spliceai==1.3.1
 
 demo: $(VENV)/.core  ## write the synthetic minigene again
 	$(BIN)/python -m agentic_spliceai.demo.minigene

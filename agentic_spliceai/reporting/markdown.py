@@ -98,7 +98,7 @@ def _gene(gene: GeneView, has_plot: bool) -> list[str]:
     lines += [f"Largest change of each kind in {escape(gene.window)}. Positions 1-based, plus strand.", ""]
     lines += _changes(gene.changes)
     lines += ["", "### Meta-layer", "", *_bullets(gene.meta)]
-    lines += ["", f"### What was not known for {escape(gene.name)}", "", *_bullets(gene.unknowns)]
+    lines += ["", f"### Context and limits for {escape(gene.name)}", "", *_bullets(gene.unknowns)]
     return lines
 
 

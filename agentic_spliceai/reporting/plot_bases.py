@@ -78,7 +78,7 @@ class BasesPanel:
                 )  # fmt: skip
 
     def _letters(self, axes: Axes) -> None:
-        exons = self.gene.transcript.exons
+        exons = self.gene.transcript.spliced_exons
         rows = {"ref": self.LETTERS * 0.73, "alt": self.LETTERS * 0.27}
         for name, y in rows.items():
             margin_text(axes, -20, y / self.LETTERS, name.upper())

@@ -176,7 +176,7 @@ class WindowPanel:
             return
         axes.add_line(Line2D([first - 0.5, last + 0.5], [middle, middle], color=EXON, linewidth=1))
         self._chevrons(axes, first, last, middle)
-        for start, end in transcript.exons:
+        for start, end in transcript.spliced_exons:
             self._block(axes, start, end, middle, 9, EXON)
         for start, end in transcript.cds:
             self._block(axes, start, end, middle, 16, CODING)
@@ -201,7 +201,7 @@ class WindowPanel:
 
     def _chevrons(self, axes: Axes, first: int, last: int, middle: float) -> None:
         step = 34.0
-        exons = [sorted((self.place(a + 0.5), self.place(b + 0.5))) for a, b in self.gene.transcript.exons]
+        exons = [sorted((self.place(a + 0.5), self.place(b + 0.5))) for a, b in self.gene.transcript.spliced_exons]
         low, high = sorted((self.place(first), self.place(last)))
         for k in range(1, int((high - low) / step) + 1):
             x = low + k * step
@@ -212,7 +212,7 @@ class WindowPanel:
 
     def _names(self, axes: Axes, y: float) -> None:
         taken: list[tuple[float, float]] = []
-        exons = self.gene.transcript.exons_in_order
+        exons = self.gene.transcript.spliced_exons_in_order
         named = [(f"exon {n}", *exon) for n, exon in enumerate(exons, start=1)]
         introns = self.gene.transcript.introns
         ordered = introns if not self.minus else introns[::-1]

@@ -15,7 +15,7 @@ from agentic_spliceai.splice_engine.base_layer.results import (
     Thresholds,
     VariantTracks,
 )
-from agentic_spliceai.splice_engine.consequence.types import EventType, SpliceEvent, Strength, TranscriptEffect
+from agentic_spliceai.splice_engine.consequence.types import EventType, Frame, SpliceEvent, Strength, TranscriptEffect
 from agentic_spliceai.splice_engine.errors import UnknownGeneError
 from agentic_spliceai.splice_engine.meta_layer.results import MetaStatus
 
@@ -263,13 +263,15 @@ def _interval(event: SpliceEvent) -> str:
 
 
 def _effect(effect: TranscriptEffect) -> list[Fact]:
-    facts = [Fact("Reading frame", words.FRAME_WORDS[effect.frame])]
+    stops = effect.frame is Frame.IN_FRAME and effect.stop_residue is not None
+    frame = "length divisible by 3, but with a premature stop" if stops else words.FRAME_WORDS[effect.frame]
+    facts = [Fact("Reading frame", frame)]
     if effect.hgvs_p is not None:
         facts.append(Fact("Protein change", words.clean(effect.hgvs_p)))
     if effect.first_changed_residue is not None:
-        facts.append(Fact("First changed residue", f"{effect.first_changed_residue:,}"))
+        facts.append(Fact("First changed residue", f"{effect.first_changed_residue}"))
     if effect.stop_residue is not None:
-        facts.append(Fact("Premature stop codon", f"residue {effect.stop_residue:,}"))
+        facts.append(Fact("Premature stop codon", f"residue {effect.stop_residue}"))
     if effect.protein_length_ref is not None:
         altered = "no stop codon found" if effect.protein_length_alt is None else f"{effect.protein_length_alt:,} aa"
         facts.append(Fact("Protein length", f"{effect.protein_length_ref:,} aa {words.ARROW} {altered}"))

@@ -95,7 +95,7 @@ def _largest(
         found[kind.value] = SiteChange(
             kind=kind,
             # A class that only rises has a negative "loss" in the published tools; nothing was lost, so it is 0 here.
-            score=min(max(float(signed[index]), 0.0), 1.0),
+            score=min(max(float(signed[index]), 0.0), 1.0) + 0.0,  # no -0.0
             position=position,
             offset=position - variant.position,
             insert_offset=_insert_offset(tracks, position, column),

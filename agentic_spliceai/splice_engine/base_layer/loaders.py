@@ -58,8 +58,10 @@ def load_openspliceai(path: Path, context: int) -> list[SpliceNetwork]:
     _require(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, zipfile.BadZipFile) as error:
-        raise _damaged(path, error) from error
+    except pickle.UnpicklingError as error:
+        raise _damaged(path, "it is damaged, or holds code and not only weights, which is refused") from error
+    except (RuntimeError, EOFError, OSError, ValueError, zipfile.BadZipFile) as error:
+        raise _damaged(path, "it is cut short or no PyTorch file") from error
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
         raise _damaged(path, "it holds no state dict")
     spec = NetworkSpec.for_context(context, negative_slope=0.1, batch_norm_eps=1e-5)
