@@ -9,7 +9,16 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from agentic_spliceai import __version__
-from agentic_spliceai.run import EXIT_OK, Request, add_arguments, add_output_arguments, execute, guarded, run_from
+from agentic_spliceai.run import (
+    EXIT_OK,
+    Request,
+    StartedRun,
+    add_arguments,
+    add_output_arguments,
+    execute,
+    guarded,
+    run_from,
+)
 
 if TYPE_CHECKING:
     from agentic_spliceai.records.models import RunDetail, RunSummary
@@ -92,7 +101,8 @@ def _interpret(arguments: argparse.Namespace) -> int:
         quiet=arguments.quiet,
         keep_record=arguments.keep_record,
     )
-    return guarded(lambda: execute(request), as_json=request.as_json)
+    started = StartedRun()
+    return guarded(lambda: execute(request, started), as_json=request.as_json, started=started)
 
 
 def _add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -133,8 +143,18 @@ def _score(arguments: argparse.Namespace) -> int:
     from agentic_spliceai.orchestration.progress import PlainProgress, ProgressDisplay
     from agentic_spliceai.tools.batch import format_of, read_inputs, score_inputs, write_results
     from agentic_spliceai.tools.context import Resources
+    from agentic_spliceai.tools.result_file import refuse_to_overwrite
 
     output_format = arguments.format or format_of(arguments.output)
+    refuse_to_overwrite(
+        arguments.output,
+        {
+            "list of variants": arguments.source,
+            "genome": arguments.genome,
+            "annotation": arguments.annotation,
+            "weights": arguments.weights,
+        },
+    )
     display = ProgressDisplay() if arguments.quiet else PlainProgress(sys.stderr)
     results = score_inputs(
         read_inputs(arguments.source),

@@ -11,15 +11,15 @@ import json
 import signal
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from agentic_spliceai.orchestration.events import RunObserver, RunResult, RunStart
 from agentic_spliceai.splice_engine.errors import SpliceEngineError
 
 if TYPE_CHECKING:
-    from agentic_spliceai.orchestration.events import RunResult
     from agentic_spliceai.orchestration.validator import CheckedGraph
 
 EXIT_OK, EXIT_UNEXPECTED, EXIT_ERROR, EXIT_INTERRUPTED, EXIT_TERMINATED = 0, 1, 2, 130, 143
@@ -36,6 +36,23 @@ class Request:
     as_json: bool = False
     quiet: bool = False
     keep_record: bool = True
+
+
+class StartedRun(RunObserver):
+    """Remembers the run that a command started, so that its failure can name it.
+
+    Attributes
+    ----------
+    run_id
+        None as long as none has started.
+    """
+
+    def __init__(self) -> None:
+        self.run_id: str | None = None
+
+    def run_started(self, start: RunStart) -> None:
+        """Remember the run."""
+        self.run_id = start.run_id
 
 
 def build_parser(prog: str = "python -m agentic_spliceai.run") -> argparse.ArgumentParser:
@@ -85,7 +102,10 @@ def run_from(arguments: argparse.Namespace) -> int:
         quiet=arguments.quiet,
         keep_record=arguments.keep_record,
     )
-    return guarded(lambda: validate(request) if arguments.validate else execute(request), as_json=request.as_json)
+    if arguments.validate:
+        return guarded(lambda: validate(request), as_json=request.as_json)
+    started = StartedRun()
+    return guarded(lambda: execute(request, started), as_json=request.as_json, started=started)
 
 
 def validate(request: Request) -> int:
@@ -100,8 +120,8 @@ def validate(request: Request) -> int:
     return EXIT_OK
 
 
-def execute(request: Request) -> int:
-    """Run the workflow and print its result."""
+def execute(request: Request, started: StartedRun) -> int:
+    """Run the workflow and print its result; `started` hears which run it is."""
     graph = _load(request)
     inputs = _inputs(graph, request)
     # From here on it takes a moment: LangGraph, the database and the science are loaded.
@@ -112,7 +132,7 @@ def execute(request: Request) -> int:
     display = progress_display(quiet=request.quiet)
     context = ToolContext(Resources(progress=display), keep_record=request.keep_record)
     try:
-        result = run_graph(graph, inputs, context, observers=[display])
+        result = run_graph(graph, inputs, context, observers=[started, display])
     finally:
         display.close()
     if request.as_json:
@@ -135,28 +155,32 @@ def machine_result(result: RunResult) -> dict[str, Any]:
     }
 
 
-def guarded(command: Any, *, as_json: bool = False) -> int:
-    """Run `command` and turn what it raises into one line, a JSON object where asked for, and an exit code."""
+def guarded(command: Callable[[], int], *, as_json: bool = False, started: StartedRun | None = None) -> int:
+    """Run `command` and turn what it raises into one line, a JSON object where asked for, and an exit code.
+
+    With `started` the JSON object has a `run_id`, which is null where the run had not started.
+    """
     previous = signal.signal(signal.SIGTERM, _terminate)
     try:
-        return int(command())
+        return command()
     except SpliceEngineError as error:
-        _report_error(error, as_json)
+        _report_error(error, as_json, started)
         return EXIT_ERROR
     except BrokenPipeError:
         # The reader of our output has gone; Python must not complain about it again when it closes stdout.
         sys.stdout = None
         return EXIT_ERROR
-    except KeyboardInterrupt:
-        _report_stop("interrupted by Ctrl-C", as_json)
+    except KeyboardInterrupt as error:
+        _report_stop("interrupted by Ctrl-C", error, as_json, started)
         return EXIT_INTERRUPTED
-    except _TerminatedError:
-        _report_stop("terminated", as_json)
+    except _TerminatedError as error:
+        _report_stop("terminated", error, as_json, started)
         return EXIT_TERMINATED
     except Exception as error:  # noqa: BLE001 - the last stop: shown whole, with the exit code of a bug
         traceback.print_exc()
         if as_json:
-            _print_json_error("unexpected", f"{type(error).__name__}: {error}", "Report this with the traceback.")
+            message = f"{type(error).__name__}: {error}"
+            _print_json_error(started, "unexpected", message, "Report this with the traceback.")
         return EXIT_UNEXPECTED
     finally:
         signal.signal(signal.SIGTERM, previous)
@@ -206,32 +230,43 @@ def _print_summary(result: RunResult) -> None:
     print(f"run: {result.run_id}")
 
 
-def _report_error(error: SpliceEngineError, as_json: bool) -> None:
+def _report_error(error: SpliceEngineError, as_json: bool, started: StartedRun | None) -> None:
     problems = [str(problem) for problem in getattr(error, "problems", ())]
     if len(problems) > 1:
         sys.stderr.write("".join(f"error: {problem}\n" for problem in problems))
     else:
         sys.stderr.write(f"error: {error}\n")
-    for note in getattr(error, "__notes__", ()):
-        if not note.startswith("During task with name"):
-            sys.stderr.write(f"note: {note}\n")
+    _report_notes(error)
     if as_json:
-        _print_json_error(error.code, error.message, error.advice, problems)
+        _print_json_error(started, error.code, error.message, error.advice, problems)
 
 
-def _report_stop(what: str, as_json: bool) -> None:
+def _report_stop(what: str, error: BaseException, as_json: bool, started: StartedRun | None) -> None:
     sys.stderr.write(f"{what}\n")
+    _report_notes(error)
     if as_json:
-        _print_json_error("interrupted", what, "Run it again.", status="interrupted")
+        _print_json_error(started, "interrupted", what, "Run it again.", status="interrupted")
+
+
+def _report_notes(error: BaseException) -> None:
+    for note in getattr(error, "__notes__", ()):
+        if not note.startswith("During task with name"):  # LangGraph's own, which says nothing to a user
+            sys.stderr.write(f"note: {note}\n")
 
 
 def _print_json_error(
-    code: str, message: str, advice: str, problems: Sequence[str] = (), status: str = "failed"
+    started: StartedRun | None,
+    code: str,
+    message: str,
+    advice: str,
+    problems: Sequence[str] = (),
+    status: str = "failed",
 ) -> None:
     error: dict[str, Any] = {"code": code, "message": message, "advice": advice}
     if problems:
         error["problems"] = list(problems)
-    print(json.dumps({"status": status, "error": error}, ensure_ascii=False))
+    run = {"run_id": started.run_id} if started is not None else {}
+    print(json.dumps({**run, "status": status, "error": error}, ensure_ascii=False))
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -80,6 +82,23 @@ def test_a_summary_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert not Path("data/records.sqlite").exists()
 
 
+@pytest.mark.parametrize("usable", [True, False])
+def test_without_a_record_the_data_folder_is_not_touched(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, usable: bool
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    if not usable:
+        (tmp_path / "data").write_text("a file is in the way")
+    assert run.main(["interpret_variant", "--quiet", "--no-record", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert all(Path(path).is_file() for path in result["report"].values())
+    assert not (tmp_path / "data").is_dir()
+    gc.collect()
+    assert list(temporary.iterdir()) == []
+
+
 #: Tenth base of the demo's contig, far from its gene.
 TENTH = files("agentic_spliceai.demo").joinpath("minigene.fa").read_text(encoding="ascii").splitlines()[1][9]
 OTHER = "C" if TENTH == "A" else "A"
@@ -110,6 +129,8 @@ def test_a_wrong_input_is_one_line_and_exit_code_2(case: str, capsys: pytest.Cap
     captured = capsys.readouterr()
     result = json.loads(captured.out)
     assert result["status"] == "failed"
+    recorded = [summary.id for summary in store().list_runs()]
+    assert result["run_id"] == (recorded[0] if recorded else None)
     assert result["error"]["code"] == code
     assert result["error"]["message"]
     assert result["error"]["advice"]
@@ -166,7 +187,9 @@ def test_an_unexpected_error_is_exit_code_1_with_traceback(
     assert run.main(["interpret_variant", "--quiet", "--json"]) == 1
     captured = capsys.readouterr()
     assert "Traceback" in captured.err
-    assert json.loads(captured.out)["error"] == {
+    failure = json.loads(captured.out)
+    assert failure["status"] == "failed"
+    assert failure["error"] == {
         "code": "unexpected", "message": "ZeroDivisionError: boom", "advice": "Report this with the traceback.",
     }  # fmt: skip
     kept = store()
@@ -174,6 +197,7 @@ def test_an_unexpected_error_is_exit_code_1_with_traceback(
     assert summary.status is RunStatus.FAILED
     assert summary.error is not None
     assert summary.error.node == "score"
+    assert summary.id == failure["run_id"]
     kept.close()
 
 
@@ -185,9 +209,10 @@ def test_ctrl_c_is_exit_code_130_and_recorded(
 
     monkeypatch.setattr("agentic_spliceai.splice_engine.base_layer.scoring.score_variant", stopped)
     assert run.main(["interpret_variant", "--quiet", "--json"]) == 130
-    assert json.loads(capsys.readouterr().out)["status"] == "interrupted"
+    result = json.loads(capsys.readouterr().out)
+    assert result["status"] == "interrupted"
     kept = store()
-    assert [summary.status for summary in kept.list_runs()] == [RunStatus.INTERRUPTED]
+    assert [(summary.id, summary.status) for summary in kept.list_runs()] == [(result["run_id"], RunStatus.INTERRUPTED)]
     kept.close()
 
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import shutil
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import islice
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from agentic_spliceai.splice_engine.base_layer.results import SpliceDelta, VariantResult
 from agentic_spliceai.splice_engine.errors import NotScored, ResourceError, SettingError
 from agentic_spliceai.tools.context import Resources
+from agentic_spliceai.tools.result_file import result_file
 
 if TYPE_CHECKING:
+    from agentic_spliceai.splice_engine.base_layer.scoring import VariantScorer
     from agentic_spliceai.splice_engine.genome.types import GenomeBuild
+    from agentic_spliceai.splice_engine.genome.variant_parsing import RawVariant
 
 OutputFormat = Literal["tsv", "jsonl"]
 
@@ -48,9 +52,20 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class BatchInput:
-    """One input: its text, or the reason why it has no variant to score."""
+    """One input.
+
+    Attributes
+    ----------
+    text
+        As given.
+    raw
+        What a file with columns says; None where the text is still to be read.
+    not_scored
+        The reason why there is no variant to score.
+    """
 
     text: str
+    raw: RawVariant | None = None
     not_scored: NotScored | None = None
 
 
@@ -68,25 +83,25 @@ class BatchSummary:
 
 
 def read_inputs(source: str, build: GenomeBuild | None = None, stdin: TextIO | None = None) -> Iterator[BatchInput]:
-    """Yield the variants of a VCF, or of a text file with one a line; `-` reads standard input.
+    """Open a VCF, or a text file with one variant a line, and return its variants; `-` reads standard input.
 
     In a text file, blank lines and lines that begin with `#` are skipped. Both may be gzipped.
 
     Raises
     ------
     ResourceError
-        If the file cannot be read.
+        At once if the file cannot be read; from the iterator where it turns out to be damaged further on.
     """
     if source == "-":
-        yield from _read_stream(stdin or sys.stdin, build)
-        return
+        return _read_stream(stdin or _standard_input(), build)
     path = Path(source).expanduser()
     if path.name.lower().endswith(_VCF_SUFFIXES) or _begins_as_vcf(path):
-        yield from _read_vcf(path, build)
+        inputs = _read_vcf(path, build)
     else:
         from agentic_spliceai.splice_engine.genome.text_files import numbered_lines
 
-        yield from _from_lines(line for _, line in numbered_lines(path, ResourceError, "the list of variants"))
+        inputs = _from_lines(line for _, line in numbered_lines(path, ResourceError, "the list of variants"))
+    return chain(list(islice(inputs, 1)), inputs)
 
 
 def score_inputs(
@@ -101,23 +116,26 @@ def score_inputs(
     distance: int,
     mask: str = "annotated",
 ) -> Iterator[VariantResult]:
-    """Score inputs as they come; exactly one result an input, in their order.
+    """Open genome and model, and return an iterator that scores inputs as they come: one result an input, in order.
 
     Raises
     ------
     SpliceEngineError
-        If the genome or the model cannot be opened, or `distance` cannot be used. What is wrong with one input is in
-        its result.
+        At once if the genome or the model cannot be opened, or `distance` cannot be used. What is wrong with one input
+        is in its result.
     """
     from agentic_spliceai.splice_engine.base_layer.scoring import Mask, VariantScorer
 
     bundle = resources.genome(genome, annotation)
     model = resources.base_model(base_model, weights)
     scorer = VariantScorer(bundle.genome, bundle.annotation, model, distance, Mask(mask), tuple(transcripts))
+    return _score(inputs, scorer)
+
+
+def _score(inputs: Iterable[BatchInput], scorer: VariantScorer) -> Iterator[VariantResult]:
     stream = enumerate(inputs)
     while chunk := list(islice(stream, _INPUTS_PER_CHUNK)):
-        texts = [item.text for _, item in chunk if item.not_scored is None]
-        results = scorer.score_all(texts)
+        results = scorer.score_all([item.raw or item.text for _, item in chunk if item.not_scored is None])
         for index, item in chunk:
             if item.not_scored is not None:
                 yield VariantResult(index=index, text=item.text, not_scored=item.not_scored)
@@ -129,6 +147,8 @@ def write_results(
     results: Iterable[VariantResult], output: str | None, output_format: OutputFormat, *, masked: bool
 ) -> BatchSummary:
     """Write results as they come, one line a gene, or one with the reason; to standard output where `output` is None.
+
+    A file is there when everything is written, in place of an earlier one; see `result_file` for what a failure leaves.
 
     Raises
     ------
@@ -207,7 +227,16 @@ def _read_vcf(path: Path, build: GenomeBuild | None) -> Iterator[BatchInput]:
     from agentic_spliceai.splice_engine.genome.vcf import iter_vcf
 
     for allele in iter_vcf(path, build):
-        yield BatchInput(_printable(allele.text), allele.error.as_not_scored() if allele.error else None)
+        text = _printable(allele.text)
+        raw = replace(allele.raw, text=text) if allele.raw else None
+        yield BatchInput(text, raw, allele.error.as_not_scored() if allele.error else None)
+
+
+def _standard_input() -> TextIO:
+    """Return standard input, read as files are, whatever the locale."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+    return sys.stdin
 
 
 def _read_stream(stream: TextIO, build: GenomeBuild | None) -> Iterator[BatchInput]:
@@ -236,15 +265,5 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="replace")
 
 
-@contextmanager
-def _opened(output: str | None) -> Iterator[TextIO]:
-    if output is None:
-        yield sys.stdout
-        return
-    path = Path(output).expanduser()
-    try:
-        handle = path.open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        raise SettingError(f"cannot write {path}: {error.strerror}.", "Give another file with -o.") from error
-    with handle:
-        yield handle
+def _opened(output: str | None) -> AbstractContextManager[TextIO]:
+    return nullcontext(sys.stdout) if output is None else result_file(output)

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from agentic_spliceai.records.artifacts import ArtifactStore
+from agentic_spliceai.records.artifacts import ArtifactStore, TemporaryArtifactStore
 from agentic_spliceai.settings import Settings, get_settings
 
 if TYPE_CHECKING:
@@ -114,7 +114,8 @@ class ToolContext:
     run_id
         Names the run in records and reports; a new one by default.
     keep_record
-        Whether tools may write into the database.
+        Whether tools may write into the database and the artifact store. Without, artifacts are kept in a temporary
+        folder, as long as this context lives.
     started_at
         When the run started, UTC.
 
@@ -136,6 +137,7 @@ class ToolContext:
         self.started_at = started_at or datetime.now(UTC)
         self.run_id = run_id or new_run_id()
         self.keep_record = keep_record
+        self._own_artifacts = None if keep_record else TemporaryArtifactStore()
         self.timings: dict[str, float] = {}
 
     @property
@@ -146,7 +148,7 @@ class ToolContext:
     @property
     def artifacts(self) -> ArtifactStore:
         """Files by their sha256."""
-        return self.resources.artifacts
+        return self._own_artifacts or self.resources.artifacts
 
     @property
     def records(self) -> RecordStore:

@@ -29,8 +29,9 @@ from agentic_spliceai.tools.registry import AnyTool
 
 STATE_SCHEMA_VERSION = 1
 
-#: Failures that may be gone at the next attempt: a download, a file system, a time-out. Not what depends on the input.
-TRANSIENT = (ResourceError, StepTimeoutError, OSError)
+#: Failures that may be gone at the next attempt: a download, a file system. Not what depends on the input, and not a
+#: step that ran out of time: its first attempt still runs (see `_within`), and a second one would run beside it.
+TRANSIENT = (ResourceError, OSError)
 
 Returned = TypeVar("Returned")
 

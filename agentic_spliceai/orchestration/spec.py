@@ -80,7 +80,9 @@ class NodeSpec(_Part):
     with_: dict[str, JsonValue] = Field(
         default_factory=dict, alias="with", description="Arguments: literals or references."
     )
-    retry: RetrySpec | None = Field(default=None, description="Tries again after a transient failure.")
+    retry: RetrySpec | None = Field(
+        default=None, description="Tries again after a transient failure, but not after a time-out."
+    )
     timeout: float | None = Field(default=None, gt=0, description="Seconds after which the step fails.")
 
 

@@ -6,7 +6,9 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -121,3 +123,24 @@ class ArtifactStore:
         finally:
             if temporary is not None:
                 Path(temporary).unlink(missing_ok=True)
+
+
+class TemporaryArtifactStore(ArtifactStore):
+    """A store of a run that keeps nothing: its folder, which only the user can read, goes when the store does.
+
+    Raises
+    ------
+    ArtifactError
+        If there is no place for temporary files.
+    """
+
+    def __init__(self) -> None:
+        try:
+            root = Path(tempfile.mkdtemp(prefix="agentic-spliceai-"))
+        except OSError as error:
+            raise ArtifactError(
+                f"cannot make a temporary folder: {error.strerror or error}.", "Set TMPDIR to a folder with free space."
+            ) from error
+        super().__init__(root)
+        # Also at the end of the process, should something still hold the store then.
+        weakref.finalize(self, shutil.rmtree, root, ignore_errors=True)

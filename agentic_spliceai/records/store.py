@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, event, make_url
+from sqlalchemy import Engine, event, inspect, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlmodel import Session, col, create_engine, select
 
@@ -31,6 +33,7 @@ from agentic_spliceai.records.models import (
 from agentic_spliceai.records.process import has_ended
 
 _WITHOUT = "To go on without keeping a record, add --no-record."
+_LOCK_POLL = 0.01  # seconds
 
 
 class RecordStore:
@@ -206,9 +209,9 @@ class RecordStore:
             arguments = {"timeout": self._busy_timeout} if sqlite else {}
             engine = create_engine(self._url, connect_args=arguments)
             if sqlite:
-                event.listen(engine, "connect", _prepare_sqlite)
+                event.listen(engine, "connect", _sqlite_setup(self._busy_timeout))
             try:
-                _Table.metadata.create_all(engine)
+                _create_tables(engine)
             except BaseException:
                 engine.dispose()
                 raise
@@ -236,16 +239,48 @@ class RecordStore:
         return RecordError(f"{where} cannot be used ({cause}).", f"Check AGENTIC_SPLICEAI_DATABASE_URL. {_WITHOUT}")
 
 
-def _prepare_sqlite(connection: Any, _: object) -> None:
-    cursor = connection.cursor()
-    try:
-        cursor.execute("PRAGMA foreign_keys=ON")
-        # Readers and a writer then do not block each other; the setting stays with the file. NORMAL keeps the database
-        # consistent through a crash of the process.
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=NORMAL")
-    finally:
-        cursor.close()
+def _create_tables(engine: Engine) -> None:
+    """Make the tables that are missing, whoever else starts at the same moment."""
+    with engine.connect() as connection:
+        # A database that has them all is only read here: it may be read-only.
+        if set(_Table.metadata.tables) <= set(inspect(connection).get_table_names()):
+            return
+        if engine.dialect.name == "sqlite":
+            # The lock is taken before `create_all` looks at what is there, so that no other process can come between.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        _Table.metadata.create_all(connection)
+        connection.commit()
+
+
+def _sqlite_setup(busy_timeout: float) -> Callable[[Any, object], None]:
+    """Return what prepares each new connection to SQLite."""
+
+    def prepare(connection: Any, _: object) -> None:
+        cursor = connection.cursor()
+        try:
+            cursor.execute("PRAGMA foreign_keys=ON")
+            _turn_wal_on(cursor, time.monotonic() + busy_timeout)
+            cursor.execute("PRAGMA synchronous=NORMAL")
+        finally:
+            cursor.close()
+
+    return prepare
+
+
+def _turn_wal_on(cursor: Any, deadline: float) -> None:
+    """Let readers and a writer not block each other; the setting stays with the file.
+
+    With `synchronous=NORMAL` the database stays consistent through a crash of the process.
+    """
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            # SQLite does not wait here as it does elsewhere: of two processes that turn WAL on at once, it refuses one.
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(_LOCK_POLL)
 
 
 def _summary(run: Run, found: InterpretationRecord | None) -> RunSummary:

@@ -130,6 +130,29 @@ def test_a_step_that_takes_too_long_fails(tmp_path: Path) -> None:
     assert time.monotonic() - begin < 10
 
 
+def test_a_step_that_took_too_long_is_not_tried_again(tmp_path: Path) -> None:
+    released = threading.Event()
+    calls: list[str] = []
+
+    def slow(args: UseArgs, context: ToolContext) -> UseResult:
+        calls.append(args.mode)
+        released.wait(20)
+        return UseResult(line="late")
+
+    text = GRAPH.replace(
+        "  - name: finish\n", "  - name: finish\n    timeout: 0.1\n    retry: {attempts: 3, wait: 0}\n"
+    )
+    context = toy_context(tmp_path)
+    try:
+        with pytest.raises(StepTimeoutError):
+            run_graph(checked(text, with_use(slow)), {}, context)
+    finally:
+        released.set()
+    assert calls == ["fast"]
+    steps = [(s.node, s.attempt, s.status.value) for s in context.records.get_run(context.run_id).steps]
+    assert steps[1:] == [("finish", 1, "failed")]
+
+
 def test_a_failure_inside_a_timeout_keeps_its_type(tmp_path: Path) -> None:
     text = GRAPH.replace("    use: make_thing\n", "    use: make_thing\n    timeout: 30\n")
     with pytest.raises(InvalidVariantError):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from agentic_spliceai.records.artifacts import ArtifactStore
+from agentic_spliceai.records.artifacts import ArtifactStore, TemporaryArtifactStore
 from agentic_spliceai.records.errors import ArtifactError
 
 
@@ -57,3 +59,21 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="cannot write the artifact") as caught:
         ArtifactStore(tmp_path / "file").put_bytes(b"x")
     assert "AGENTIC_SPLICEAI_DATA_DIR" in caught.value.advice
+
+
+def test_a_temporary_store_lives_as_long_as_it_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    store = TemporaryArtifactStore()
+    digest = store.put_bytes(b"tracks")
+    assert store.read(digest) == b"tracks"
+    assert store.root.stat().st_mode & 0o077 == 0
+    assert store.root.parent == tmp_path
+    del store
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_temporary_store_without_a_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(ArtifactError, match="cannot make a temporary folder"):
+        TemporaryArtifactStore()

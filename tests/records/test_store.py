@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -121,6 +124,65 @@ def test_only_runs_whose_process_has_gone_become_interrupted(store: RecordStore)
 def test_a_process_that_never_was_has_ended() -> None:
     assert has_ended(host_name(), 2**22 + 12345, "")
     assert not has_ended(host_name(), os.getpid(), process_token(os.getpid()))
+
+
+_STARTER = """
+import sys
+from agentic_spliceai.records.store import RecordStore
+from tests.records.test_store import new_run
+print("ready", flush=True)
+for line in sys.stdin:
+    url, run_id = line.split()
+    store = RecordStore(url)
+    try:
+        store.mark_interrupted()
+        store.start_run(new_run(run_id))
+        print("started", flush=True)
+    except Exception as error:
+        print(repr(error), flush=True)
+    finally:
+        store.close()
+"""
+
+
+def test_processes_that_start_at_once_share_a_fresh_database(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        starters = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", _STARTER],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    cwd=Path(__file__).parents[2],
+                )
+            )
+            for _ in range(4)
+        ]
+        pipes = [(starter.stdin, starter.stdout) for starter in starters]
+        for _, answers in pipes:
+            assert answers is not None
+            assert answers.readline() == "ready\n"
+        for attempt in range(12):
+            url = f"sqlite:///{tmp_path / f'{attempt}.sqlite'}"
+            for number, (orders, _) in enumerate(pipes):
+                assert orders is not None
+                orders.write(f"{url} run{number}\n")
+                orders.flush()
+            heard = [answers.readline().strip() for _, answers in pipes if answers is not None]
+            assert heard == ["started"] * 4
+            store = RecordStore(url)
+            assert {run.id for run in store.list_runs()} == {"run0", "run1", "run2", "run3"}
+            store.close()
+
+
+def test_tables_that_are_missing_are_added(store: RecordStore, file: Path) -> None:
+    store.start_run(new_run())
+    store.close()
+    with sqlite3.connect(file) as raw:
+        raw.execute("DROP TABLE artifact")
+    raw.close()
+    assert store.get_run("a1b2c3").artifacts == ()
 
 
 def test_a_locked_database(store: RecordStore, file: Path) -> None:

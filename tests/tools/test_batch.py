@@ -6,16 +6,19 @@ import csv
 import gzip
 import io
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from agentic_spliceai.settings import Settings
-from agentic_spliceai.splice_engine.errors import ResourceError, SettingError
+from agentic_spliceai.splice_engine.base_layer.results import VariantResult
+from agentic_spliceai.splice_engine.errors import NotScored, ResourceError, SettingError
 from agentic_spliceai.tools.batch import COLUMNS, format_of, read_inputs, score_inputs, write_results
 from agentic_spliceai.tools.context import Resources
 
+VCF_HEAD = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\n"
 VCF = """##fileformat=VCFv4.2
 #CHROM\tPOS\tID\tREF\tALT
 minigene\t2139\t.\tG\tA,<DEL>
@@ -56,6 +59,12 @@ def test_a_list_is_read_line_by_line(tmp_path: Path) -> None:
     expected = ["chr1-5-A-G", "NM_000256.3:c.1227-13G>A"]
     assert [item.text for item in read_inputs(str(tmp_path / "list.txt"))] == expected
     assert [item.text for item in read_inputs("-", stdin=io.StringIO(text))] == expected
+
+
+def test_standard_input_is_read_as_a_file_is_whatever_the_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = io.TextIOWrapper(io.BytesIO(b"chr1-5-A-G\n\xff\xc3\xa4\n"), encoding="ascii", errors="strict")
+    monkeypatch.setattr("sys.stdin", given)
+    assert [item.text for item in read_inputs("-")] == ["chr1-5-A-G", "\ufffd\u00e4"]
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
@@ -103,18 +112,95 @@ def test_bytes_that_are_no_text_become_a_row(resources: Resources, tmp_path: Pat
     assert write_results(results, str(tmp_path / "out.tsv"), "tsv", masked=False).scored == 1
 
 
-def test_results_are_written_as_they_come(resources: Resources, tmp_path: Path) -> None:
+def refused(number: int) -> VariantResult:
+    return VariantResult(
+        index=number, text="nonsense", not_scored=NotScored(code="invalid_variant", message="No.", advice="No.")
+    )
+
+
+def test_results_are_written_as_they_come_beside_an_earlier_file(tmp_path: Path) -> None:
     out = tmp_path / "out.tsv"
+    out.write_text("earlier\n")
+    out.chmod(0o640)
     seen: list[int] = []
 
-    def watched() -> Iterator[object]:
-        inputs = read_inputs("-", stdin=io.StringIO("nonsense\n" * 3))
-        for result in score_inputs(inputs, resources, genome="demo", base_model="small", distance=50):
-            seen.append(len(out.read_text().splitlines()))
-            yield result
+    def watched() -> Iterator[VariantResult]:
+        for number in range(3):
+            (growing,) = tmp_path.glob("out.tsv.*")
+            seen.append(len(growing.read_text().splitlines()))
+            assert out.read_text() == "earlier\n"
+            yield refused(number)
 
-    write_results(watched(), str(out), "tsv", masked=False)  # type: ignore[arg-type]
-    assert seen == [0, 2, 3] or seen == [1, 2, 3]
+    write_results(watched(), str(out), "tsv", masked=False)
+    assert seen in ([0, 1, 2], [0, 2, 3], [1, 2, 3])
+    assert [row["index"] for row in rows(out.read_text())] == ["0", "1", "2"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out.tsv"]
+    assert out.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize(
+    "stop", [ResourceError("the list is damaged.", "Fetch it."), KeyboardInterrupt(), ValueError()]
+)
+def test_what_stops_a_batch_leaves_the_earlier_file_and_a_partial_one(tmp_path: Path, stop: BaseException) -> None:
+    out = tmp_path / "out.tsv"
+    out.write_text("earlier\n")
+    (tmp_path / "out.tsv.partial").write_text("of another day\n")
+
+    def stopped() -> Iterator[VariantResult]:
+        yield refused(0)
+        raise stop
+
+    with pytest.raises(type(stop)) as caught:
+        write_results(stopped(), str(out), "tsv", masked=False)
+    assert out.read_text() == "earlier\n"
+    assert [row["index"] for row in rows((tmp_path / "out.tsv.partial").read_text())] == ["0"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.tsv", "out.tsv.partial"]
+    assert caught.value.__notes__ == [f"What was done is in {out}.partial."]
+
+
+def test_a_link_to_the_output_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "out.tsv").write_text("earlier\n")
+    (tmp_path / "link.tsv").symlink_to("real/out.tsv")
+    write_results([refused(0)], str(tmp_path / "link.tsv"), "tsv", masked=False)
+    assert (tmp_path / "link.tsv").is_symlink()
+    assert len(rows((tmp_path / "real" / "out.tsv").read_text())) == 1
+
+
+def test_what_is_no_file_is_written_into_and_never_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.tsv"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_results([refused(7)], str(pipe), "tsv", masked=False)
+        assert [row["index"] for row in rows(os.read(reader, 65536).decode())] == ["7"]
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_said_in_one_line() -> None:
+    with pytest.raises(SettingError, match="cannot write /dev/full: No space left on device"):
+        write_results([refused(0)], "/dev/full", "tsv", masked=False)
+
+
+def test_an_allele_of_a_vcf_is_not_read_twice(resources: Resources, tmp_path: Path) -> None:
+    path = tmp_path / "x.vcf"
+    contigs = ["HLA-A*01:01", "chr6 alt", "a>b", "minigene"]
+    path.write_text(VCF_HEAD + "".join(f"{contig}\t2139\t.\tG\tA\n" for contig in contigs))
+    results = list(score_inputs(read_inputs(str(path)), resources, genome="demo", base_model="small", distance=50))
+    assert [r.not_scored.code if r.not_scored else None for r in results] == [*["unknown_contig"] * 3, None]
+    assert [r.text for r in results] == [f"{contig}-2139-G-A" for contig in contigs]
+
+
+def test_a_contig_that_is_no_text_becomes_a_row(resources: Resources, tmp_path: Path) -> None:
+    path = tmp_path / "x.vcf"
+    path.write_bytes(VCF_HEAD.encode() + b"chr\xff\t5\t.\tG\tA\n")
+    results = score_inputs(read_inputs(str(path)), resources, genome="demo", base_model="small", distance=50)
+    write_results(results, str(tmp_path / "out.tsv"), "tsv", masked=False)
+    (row,) = rows((tmp_path / "out.tsv").read_text(encoding="utf-8"))
+    assert (row["input"], row["reason_code"]) == ("chr\ufffd-5-G-A", "unknown_contig")
 
 
 def test_formats_go_by_the_suffix(tmp_path: Path) -> None:

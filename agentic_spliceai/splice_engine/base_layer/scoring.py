@@ -29,7 +29,7 @@ from agentic_spliceai.splice_engine.genome.variant_parsing import RawVariant
 __all__ = ["MAX_DISTANCE", "Mask", "VariantScorer", "score_variant", "score_variants"]
 
 MAX_DISTANCE = 10_000
-_INPUTS_PER_CHUNK = 16
+_INPUTS_PER_CHUNK = 8
 _MAX_REF = 10_000
 
 

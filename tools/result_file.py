@@ -1,0 +1,110 @@
+"""Files of results: whole or not there, and never in the place of what they were made from."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TextIO
+
+from agentic_spliceai.splice_engine.errors import SettingError
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_ADVICE = "Give another file with -o."
+
+
+def refuse_to_overwrite(output: str | None, given: Mapping[str, str | None]) -> None:
+    """Refuse an output that is also an input, under whatever name.
+
+    Parameters
+    ----------
+    output
+        Where results are to go; None for standard output.
+    given
+        What is read, by what it is: a path, `-` for standard input, or a name that is no file.
+
+    Raises
+    ------
+    SettingError
+        If writing would destroy one of them.
+    """
+    if output is None:
+        return
+    path = Path(output).expanduser()
+    partial = _partial(path)
+    for what, source in given.items():
+        if source is not None and _same_file(path, source):
+            raise SettingError(f"cannot write {output}: it is the {what}.", _ADVICE)
+        if source is not None and _same_file(partial, source):
+            raise SettingError(f"cannot write {output}: its {partial.name} is the {what}.", _ADVICE)
+
+
+@contextlib.contextmanager
+def result_file(output: str) -> Iterator[TextIO]:
+    """Yield a file that takes the place of `output` once everything is written.
+
+    Until then an earlier file stays as it is. When something fails, what was written is left as `<output>.partial`, and
+    the exception gets a note that says so. What is no regular file (a pipe, a device) is written into directly.
+
+    Raises
+    ------
+    SettingError
+        If the file cannot be written, or there is no room for it.
+    """
+    path = Path(output).expanduser()
+    try:
+        replaceable = path.is_file() or not path.exists()
+        # A link goes on pointing to where it did: the file behind it is replaced.
+        target = Path(os.path.realpath(path)) if replaceable else path
+        # A name of its own: two runs with one output must not write into each other's file.
+        growing = target.with_name(f"{target.name}.{secrets.token_hex(4)}.partial") if replaceable else target
+        handle = growing.open("x" if replaceable else "w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise _cannot_write(output, error) from error
+    try:
+        with handle:
+            yield handle
+        if replaceable:
+            _put_in_place(growing, target, output)
+    except BaseException as error:
+        known = _cannot_write(output, error) if isinstance(error, OSError) and error.errno in _NO_ROOM else error
+        if replaceable:
+            left = growing
+            # Where it cannot get the short name, it keeps its own, and the note says that one.
+            with contextlib.suppress(OSError):
+                left = growing.replace(_partial(target))
+            known.add_note(f"What was done is in {left}.")
+        if known is error:
+            raise
+        raise known from error
+
+
+def _partial(path: Path) -> Path:
+    return path.parent / f"{path.name}.partial"
+
+
+def _put_in_place(growing: Path, target: Path, output: str) -> None:
+    try:
+        if target.exists():
+            shutil.copymode(target, growing)
+        growing.replace(target)
+    except OSError as error:
+        raise _cannot_write(output, error) from error
+
+
+def _cannot_write(output: str, error: OSError) -> SettingError:
+    return SettingError(f"cannot write {output}: {error.strerror}.", _ADVICE)
+
+
+def _same_file(path: Path, source: str) -> bool:
+    """Whether both name one regular file; a stream or a name that is no file is never the same."""
+    try:
+        status = os.fstat(sys.stdin.fileno()) if source == "-" else Path(source).expanduser().stat()
+        return path.is_file() and os.path.samestat(path.stat(), status)
+    except (OSError, ValueError):
+        return False
