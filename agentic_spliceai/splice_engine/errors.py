@@ -85,6 +85,12 @@ class OutsideGenesError(SpliceEngineError):
     code = "outside_genes"
 
 
+class NoTranscriptNameError(SpliceEngineError):
+    """The change lies in the transcript, but the transcript has no number for it."""
+
+    code = "no_transcript_name"
+
+
 class BuildMismatchError(SpliceEngineError):
     """Variant, genome, annotation or model belong to different genome builds."""
 

@@ -196,9 +196,9 @@ class Allele:
 
 
 def sense_exons(transcript: Transcript) -> tuple[Span, ...]:
-    """Return the exons in the order of transcription, in sense coordinates."""
+    """Return the exons, merged over gaps that are no introns, in the order of transcription, in sense coordinates."""
     sense = Sense(transcript.contig, transcript.strand)
-    return tuple(sense.span(start, end) for start, end in transcript.exons_in_order)
+    return tuple(sense.span(start, end) for start, end in transcript.spliced_exons_in_order)
 
 
 def sense_cds(transcript: Transcript) -> tuple[Span, ...]:

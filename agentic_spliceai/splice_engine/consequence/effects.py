@@ -113,6 +113,17 @@ class EffectPredictor:
 
     def _read_reference(self, transcript: Transcript) -> None:
         blocks, name = sense_cds(transcript), transcript.id
+        if not transcript.cds_is_complete:
+            missing = "end" if transcript.cds_start_known else "start"
+            self.limits = (f"{name} holds its coding sequence without its {missing}: no protein was predicted.",)
+            return
+        lacking = [end - start for start, end in transcript.gaps if _is_within(start, end, transcript.cds)]
+        if lacking:
+            self.limits = (
+                f"The genome has {sum(lacking)} nt inside the coding sequence of {name} that the transcript lacks: "
+                "no protein was predicted.",
+            )
+            return
         first, last = self._ref.offset(blocks[0][0]), self._ref.offset(blocks[-1][1] - 1)
         length = sum(end - start for start, end in blocks)
         if first is None or last is None or last + 1 - first != length:
@@ -263,6 +274,10 @@ class EffectPredictor:
         near = after_stop - 3 - start
         caution = f"; it is {near} nt from the start codon, where some escape" if near < NMD_START_PROXIMAL else ""
         return NmdPrediction.PREDICTED, f"{place}, more than {NMD_DISTANCE} nt{caution}."
+
+
+def _is_within(start: int, end: int, blocks: tuple[Span, ...]) -> bool:
+    return bool(blocks) and blocks[0][0] < end and start < blocks[-1][1]
 
 
 def _without_protein(

@@ -6,12 +6,15 @@ Rules
 2. Lost sites that are not so replaced are read in pairs first, those that lost most together first: the two ends of one
    exon mean that it is skipped, the two ends of one intron that it is retained.
 3. A single lost site of an internal exon means that the exon is skipped, with retention of the intron beside it as the
-   alternative. The order is reversed where that intron is short (at most 200 nt) and shorter than the exon: there the
-   intron, not the exon, is what the spliceosome recognises as a unit (Fox-Walsh et al., PNAS 2005: up to 200-250 nt).
-   The first exon's donor and the last exon's acceptor leave retention only.
+   alternative. The order is reversed where that intron is very short (at most 100 nt) and shorter than the exon. Both
+   readings are always given, and the order is a rule of thumb: below 200-250 nt the intron rather than the exon tends
+   to be recognised as a unit (Fox-Walsh et al., PNAS 2005), yet exons beside introns of 100 to 200 nt are known to be
+   skipped (FBN1, intron 28 of 111 nt). The first exon's donor and the last exon's acceptor leave retention only.
 4. A gain without a loss competes with the annotated site of its type if the exon would not grow by more than 500 nt.
 5. An acceptor and a donor inside one intron, 20 to 500 nt apart, at least one of them new, make a pseudoexon. It comes
    before the shift that one of the two could also mean if its weaker half has at least half of the stronger one's gain.
+6. An internal exon that the variant itself removes, bases or both splice sites, is skipped whatever the scores say; it
+   comes first, neighbouring ones as one event.
 
 Scores: a shift rests on its gain, a skipped exon or retained intron on the larger of its losses (a second loss can only
 add to the first), a pseudoexon on the smaller of its two sites.
@@ -23,13 +26,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from agentic_spliceai.splice_engine.base_layer.results import SiteChange, Thresholds
-from agentic_spliceai.splice_engine.consequence.allele import Edit, Span
+from agentic_spliceai.splice_engine.consequence.allele import Allele, Edit, Span
 from agentic_spliceai.splice_engine.consequence.sites import PAIR_FLOOR, FreeSite, OwnSite, SiteTable
 from agentic_spliceai.splice_engine.consequence.types import EventType, Strength
 from agentic_spliceai.splice_engine.genome.types import SiteType
 
-SHORT_INTRON = 200
-"""nt up to which an intron shorter than the exon beside it is rather retained than the exon skipped."""
+SHORT_INTRON = 100
+"""nt up to which retention of an intron shorter than the exon beside it is named before skipping of the exon."""
 
 PSEUDOEXON_LENGTHS = (20, 500)
 """nt; published pseudoexons lie within (SAI-10k-calc, Canson et al., Bioinformatics 2023, looks at 25 to 500)."""
@@ -64,6 +67,8 @@ class Draft:
         The new site gains without the annotated one losing.
     moves
         The new site is the annotated one, read at the other side of an insertion or deletion beside it.
+    removed
+        How many exons from `exon` on the variant itself removes; 0 if the event rests on scores.
     """
 
     type: EventType
@@ -80,6 +85,7 @@ class Draft:
     length_change: int = 0
     competes: bool = False
     moves: bool = False
+    removed: int = 0
     alternative: bool = False
 
     @property
@@ -101,6 +107,8 @@ class EventFinder:
         The variant.
     thresholds
         Of the predictor that made the scores.
+    ref, alt
+        The two alleles: their bases say which splice sites the variant itself removes.
 
     Attributes
     ----------
@@ -108,12 +116,32 @@ class EventFinder:
         The exons on the alternate allele if it is spliced as the reference.
     unused : list of SiteChange
         Gains from the weak threshold on that no event explains.
+    removed_exons : frozenset of int
+        Internal exons, 0-based, that the variant itself removes.
+    removed_sites : tuple of OwnSite
+        Other splice sites that the variant itself removes, and whose loss the scores do not show.
     """
 
-    def __init__(self, table: SiteTable, exons: tuple[Span, ...], edit: Edit, thresholds: Thresholds) -> None:
+    def __init__(
+        self,
+        table: SiteTable,
+        exons: tuple[Span, ...],
+        edit: Edit,
+        thresholds: Thresholds,
+        *,
+        ref: Allele,
+        alt: Allele,
+    ) -> None:
         self._table, self._ref, self._edit, self._thresholds = table, exons, edit, thresholds
         self.normal = self._alt = tuple(self._mapped(index) for index in range(len(exons)))
         self.unused: list[SiteChange] = []
+        gone = [site for site in table.own.values() if is_removed(site, edit, ref, alt)]
+        both = {a.exon for a in gone for b in gone if a.exon == b.exon and a.type is not b.type}
+        empty = {index for index, (start, end) in enumerate(self._alt) if end <= start}
+        self.removed_exons = frozenset(index for index in both | empty if self._is_internal(index))
+        self.removed_sites = tuple(
+            site for site in gone if site.exon not in self.removed_exons and site.loss < thresholds.weak
+        )
 
     def _mapped(self, index: int) -> Span:
         start, end = self._ref[index]
@@ -133,7 +161,7 @@ class EventFinder:
     def find(self) -> tuple[Draft, ...]:
         """Return every event, likeliest first; an alternative follows the event whose scores it shares."""
         weak = self._thresholds.weak
-        lost = [site for site in self._table.own.values() if site.loss >= weak]
+        lost = [site for site in self._table.own.values() if site.loss >= weak and site.exon not in self.removed_exons]
         near = {(site.type, site.exon): self._usable(site) for site in lost}
         replaced = [
             site for site in lost if (new := near[site.type, site.exon]) and new[0].gain >= REPLACED * site.loss
@@ -146,10 +174,36 @@ class EventFinder:
         clusters += self._gained(explained, {near[site.type, site.exon][0] for site in replaced})
         clusters.sort(key=lambda cluster: (_RANK[cluster[0].strength], cluster[0].score), reverse=True)
         events: dict[tuple[object, ...], Draft] = {}
-        for cluster in clusters:
+        for cluster in [[draft] for draft in self._removals()] + clusters:
             for place, draft in enumerate(cluster):
                 events.setdefault(draft.key, replace(draft, alternative=place > 0))
         return tuple(events.values())
+
+    # -- removed exons -----------------------------------------------------------------------------------------------
+
+    def _removals(self) -> list[Draft]:
+        runs: list[list[int]] = []
+        for exon in sorted(self.removed_exons):
+            if runs and runs[-1][-1] == exon - 1:
+                runs[-1].append(exon)
+            else:
+                runs.append([exon])
+        return [self._removal(run) for run in runs]
+
+    def _removal(self, run: list[int]) -> Draft:
+        sites = [site for site in self._table.own.values() if site.exon in run]
+        score = max(site.loss for site in sites)
+        return Draft(
+            type=EventType.EXON_SKIPPING,
+            score=score,
+            strength=self.strength(score),
+            support=_losses(tuple(site for site in sites if site.loss >= PAIR_FLOOR)),
+            exons=self._alt[: run[0]] + self._alt[run[-1] + 1 :],
+            span=(self._ref[run[0]][0], self._ref[run[-1]][1]),
+            exon=run[0],
+            length_change=-sum(self._length(exon) for exon in run),
+            removed=len(run),
+        )
 
     # -- lost sites --------------------------------------------------------------------------------------------------
 
@@ -165,13 +219,14 @@ class EventFinder:
         return sorted(found, key=lambda new: -new.gain)
 
     def _host(self, new: FreeSite) -> OwnSite | None:
-        """Return the annotated site whose place a new one would take; None before the first or after the last."""
+        """Return the annotated site whose place a new one would take; None where there is no exon to take it."""
         for index in range(len(self._alt) - 1):
             start, end = self._alt[index]
             next_start, next_end = self._alt[index + 1]
-            if new.type is SiteType.DONOR and start < new.boundary < next_start:
+            if new.type is SiteType.DONOR and index not in self.removed_exons and start < new.boundary < next_start:
                 return self._table.own[SiteType.DONOR, index]
-            if new.type is SiteType.ACCEPTOR and end < new.boundary < next_end:
+            kept = index + 1 not in self.removed_exons
+            if new.type is SiteType.ACCEPTOR and kept and end < new.boundary < next_end:
                 return self._table.own[SiteType.ACCEPTOR, index + 1]
         return None
 
@@ -368,6 +423,17 @@ class EventFinder:
             intron=intron,
             cryptic=site,
         )
+
+
+def is_removed(site: OwnSite, edit: Edit, ref: Allele, alt: Allele) -> bool:
+    """Whether the alternate has neither the boundary of a site nor the two intronic bases beside it (GT, AG) there."""
+
+    def bases(allele: Allele, boundary: int) -> str:
+        donor = site.type is SiteType.DONOR
+        return allele.sequence(boundary, boundary + 2) if donor else allele.sequence(boundary - 2, boundary)
+
+    before = bases(ref, site.boundary)
+    return "N" not in before and all(bases(alt, image) != before for image in edit.images(site.boundary))
 
 
 def _losses(sites: tuple[OwnSite, ...]) -> tuple[SiteChange, ...]:

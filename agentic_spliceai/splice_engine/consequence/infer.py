@@ -24,7 +24,12 @@ from agentic_spliceai.splice_engine.consequence.wording import (
     site_name,
     verdict_text,
 )
-from agentic_spliceai.splice_engine.errors import OutsideGenesError, SettingError, UnknownGeneError
+from agentic_spliceai.splice_engine.errors import (
+    NoTranscriptNameError,
+    OutsideGenesError,
+    SettingError,
+    UnknownGeneError,
+)
 from agentic_spliceai.splice_engine.genome.hgvs import hgvs_c
 from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
 from agentic_spliceai.splice_engine.genome.types import Gene, SiteType, Transcript
@@ -70,10 +75,10 @@ def infer_consequence(
     exons, cds = sense_exons(transcript), sense_cds(transcript)
     thresholds = delta.provenance.thresholds
     table = SiteReader(tracks, delta.variant, sense, edit, gene).read(exons, thresholds.weak)
-    finder = EventFinder(table, exons, edit, thresholds)
+    ref, alt = Allele(sense, genome), Allele(sense, genome, edit)
+    finder = EventFinder(table, exons, edit, thresholds, ref=ref, alt=alt)
     drafts = finder.find()
-    alt = Allele(sense, genome, edit)
-    predictor = EffectPredictor(transcript, Allele(sense, genome), alt)
+    predictor = EffectPredictor(transcript, ref, alt)
     events = tuple(_event(draft, sense, predictor) for draft in drafts)
     name, nameless = _coding_name(delta, transcript, genome)
     limits = [
@@ -81,11 +86,13 @@ def infer_consequence(
         *_scope_limits(delta, gene, transcript, drafts),
         *_site_limits(delta, table, sense, finder, drafts),
         *_draft_limits(drafts, table, finder.normal, alt, edit),
+        *_gap_limits(transcript),
         *(predictor.limits if drafts else ()),
     ]
     if events:
         first = events[0]
-        verdict = verdict_text(gene.name, first.strength, event_text(drafts[0]), first.effect)
+        strength = None if drafts[0].removed else first.strength
+        verdict = verdict_text(gene.name, strength, event_text(drafts[0]), first.effect)
     else:
         text = none_text(delta.raw, thresholds)
         events = (
@@ -135,7 +142,7 @@ def _coding_name(
         return None, ("The variant has no c. name: that takes a reference genome with all its contigs.",)
     try:
         return hgvs_c(delta.variant, transcript, genome), ()
-    except OutsideGenesError as problem:
+    except (OutsideGenesError, NoTranscriptNameError) as problem:
         return None, (f"The variant has no c. name: {problem.message}",)
 
 
@@ -196,6 +203,12 @@ def _site_limits(
         for change in table.foreign_losses
         if change.annotated or not drafts
     ]
+    for site in finder.removed_sites:
+        seen = "which was not scored" if site.change is None else f"scored {site.change.ref_score:.2f} on the reference"
+        limits.append(
+            f"The variant itself removes the {site.type} of exon {site.exon + 1}, {seen}: the scores show no loss "
+            "there, the sequence does."
+        )
     raw = {(change.kind, change.position): change.score for change in delta.raw.changes()}
     for site in table.own.values():
         if site.rise >= weak and site.change is not None:
@@ -211,6 +224,15 @@ def _site_limits(
                 f"removes or moves its base: the site itself is kept, at {site.change.alt_score:.2f}."
             )
     return limits
+
+
+def _gap_limits(transcript: Transcript) -> list[str]:
+    """Name the bases that the genome has and the transcript lacks: they are read as part of their exon."""
+    return [
+        f"{transcript.id} lacks {end - start} nt that the genome has at {transcript.contig}:{start + 1}-{end}; they "
+        "are no intron and count as part of their exon here."
+        for start, end in transcript.gaps
+    ]
 
 
 def _draft_limits(

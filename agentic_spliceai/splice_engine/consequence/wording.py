@@ -94,6 +94,11 @@ def event_text(draft: Draft) -> str:
 
 def _skip_text(draft: Draft) -> str:
     exon = (draft.exon or 0) + 1
+    if draft.removed:
+        losses = _losses_text(draft.support) or "the model saw no splice site there"
+        many = draft.removed > 1
+        named = f"exons {exon} to {exon + draft.removed - 1}" if many else f"exon {exon}"
+        return f"the variant itself removes {named} ({-draft.length_change} nt; {losses})"
     return f"exon {exon} ({_span_length(draft)} nt) is predicted to be skipped ({_losses_text(draft.support)})"
 
 
@@ -193,10 +198,11 @@ def effect_text(effect: TranscriptEffect) -> str:
     return f"{frame}, protein {size} {'longer' if change > 0 else 'shorter'}"
 
 
-def verdict_text(gene: str, strength: Strength, text: str, effect: TranscriptEffect | None) -> str:
-    """Join gene, strength, event and effect into the sentence that a report opens with."""
+def verdict_text(gene: str, strength: Strength | None, text: str, effect: TranscriptEffect | None) -> str:
+    """Join gene, strength (None for what the sequence itself shows), event and effect into a report's opening."""
     end = "" if effect is None else (", " if ": " in text else ": ") + effect_text(effect)
-    return f"{gene}, {STRENGTH_WORDS[strength]}: {text}{end}."
+    words = "from the sequence itself" if strength is None else STRENGTH_WORDS[strength]
+    return f"{gene}, {words}: {text}{end}."
 
 
 def none_text(raw: DeltaScores, thresholds: Thresholds) -> str:

@@ -16,7 +16,7 @@ from agentic_spliceai.splice_engine.errors import AnnotationFileError, BuildMism
 from agentic_spliceai.splice_engine.genome.annotation_cache import AnnotationCache, file_sha256
 from agentic_spliceai.splice_engine.genome.annotation_lines import lines
 from agentic_spliceai.splice_engine.genome.annotation_table import (
-    MANE_SELECT,
+    CHOSEN_TAGS,
     AnnotationTable,
     ParsedAnnotation,
 )
@@ -27,6 +27,7 @@ from agentic_spliceai.splice_engine.genome.gtf import parse_gtf
 from agentic_spliceai.splice_engine.genome.types import Gene, GenomeBuild, Transcript, Variant
 
 _GENES_KEPT = 2048
+_CHOSEN = frozenset(CHOSEN_TAGS)
 _VERSION = re.compile(r"^(.+)\.(\d+)$")
 _GTF_STYLE = re.compile(r'[^\s=;]+\s+("[^"]*"|[^\s;"=]+)\s*(;|$)')
 _GFF3_STYLE = re.compile(r"[^\s=;]+=")
@@ -78,8 +79,9 @@ class GeneAnnotation:
             Folder for the compact form that makes the next start fast. A damaged one is rebuilt, and one that
             cannot be written is done without.
         preferred
-            Ids of transcripts (version ignored) that speak for their genes where the file tags no MANE Select
-            transcript, for example those of a clinical list.
+            Ids of transcripts (version ignored) that speak for their genes where the file tags none itself (MANE
+            Select, MANE Plus Clinical, Ensembl canonical, RefSeq Select), for example those of a clinical list. They
+            are no part of the compact form.
 
         Raises
         ------
@@ -314,7 +316,7 @@ def _with_preferred(table: AnnotationTable, preferred: set[str]) -> AnnotationTa
 
 
 def _tagged_rows(table: AnnotationTable) -> np.ndarray:
-    rows = [row for row, tags in enumerate(table.transcript_tag) if MANE_SELECT in tags.split(",")]
+    rows = [row for row, tags in enumerate(table.transcript_tag) if not _CHOSEN.isdisjoint(tags.split(","))]
     return np.array(rows, dtype=np.int64)
 
 

@@ -27,6 +27,12 @@ class Row(NamedTuple):
     end: int
     strand: Strand | None
     attributes: str
+    phase: str = "."
+
+    @property
+    def is_out_of_phase(self) -> bool:
+        """Whether this coding part starts inside a codon."""
+        return self.phase in ("1", "2")
 
 
 def malformed(path: Path, number: int, why: str) -> AnnotationFileError:
@@ -108,4 +114,4 @@ def rows(path: Path, wanted: frozenset[str] | None, unwanted: frozenset[str], he
             contig = contigs[name] = canonical_contig(name)
             if not header.build_name and (build := refseq_build(name)) is not None:
                 header.build_name = str(build)
-        yield Row(number, contig, kind, start, end, strands[fields[6]], fields[8])
+        yield Row(number, contig, kind, start, end, strands[fields[6]], fields[8], fields[7])

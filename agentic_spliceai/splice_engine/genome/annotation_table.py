@@ -9,15 +9,23 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from agentic_spliceai.splice_engine.genome.types import Gene, Strand, Transcript
+from agentic_spliceai.splice_engine.genome.types import (
+    CDS_END_UNKNOWN,
+    CDS_START_UNKNOWN,
+    MIN_INTRON,
+    Gene,
+    Strand,
+    Transcript,
+)
 
-TABLE_FORMAT = 1
+TABLE_FORMAT = 2
 """Raise it whenever the columns, or the way in which parsers fill them, change."""
 
 EXTENT_ONLY = "gene_extent_only"
@@ -26,8 +34,10 @@ EXTENT_ONLY = "gene_extent_only"
 MANE_SELECT = "MANE_Select"
 """Tag of the transcript that NCBI and EMBL-EBI agree on for a gene."""
 
-# Which transcript speaks for its gene: the first tag that one of them carries.
-_TAG_ORDER = (MANE_SELECT, "MANE_Plus_Clinical", "Ensembl_canonical", "RefSeq_Select", "representative")
+CHOSEN_TAGS = (MANE_SELECT, "MANE_Plus_Clinical", "Ensembl_canonical", "RefSeq_Select")
+"""Tags that name a gene's transcript, by weight; a list of preferred transcripts gives way to them."""
+
+_WEAKER_TAG = "representative"
 
 _Blocks = list[tuple[int, int]]
 _Ints = npt.NDArray[np.int64]
@@ -43,6 +53,8 @@ class TranscriptDraft:
     exons: _Blocks = field(default_factory=list)
     cds: _Blocks = field(default_factory=list)
     extent: tuple[int, int] | None = None
+    out_of_phase: set[tuple[int, int]] = field(default_factory=set)
+    """Blocks of `cds` that start inside a codon, as the file says."""
 
 
 @dataclass(slots=True)
@@ -83,10 +95,35 @@ def normal_tag(tag: str) -> str:
     return tag.strip().replace(" ", "_")
 
 
-def _rank(transcript: TranscriptDraft) -> tuple[int, int, int, str]:
-    tag = next((order for order, name in enumerate(_TAG_ORDER) if name in transcript.tags), len(_TAG_ORDER))
-    coding, spliced = (sum(end - start for start, end in blocks) for blocks in (transcript.cds, transcript.exons))
-    return tag, -coding, -spliced, transcript.id
+def _is_incomplete(transcript: TranscriptDraft) -> bool:
+    return CDS_START_UNKNOWN in transcript.tags or CDS_END_UNKNOWN in transcript.tags
+
+
+def _is_gapped(transcript: TranscriptDraft) -> bool:
+    return any(b[0] - a[1] < MIN_INTRON for a, b in pairwise(transcript.exons))
+
+
+def _representative(transcripts: list[TranscriptDraft]) -> int:
+    """Return which transcript speaks for its gene.
+
+    A coding sequence that the transcript holds only in part gives way to a whole one. Then decide, in this order,
+    `CHOSEN_TAGS`, no difference between transcript and genome that looks like an intron (a coding transcript does not
+    give way to a non-coding one for it), the tag `representative`, the longest coding sequence, the longest transcript,
+    and the id. A list of preferred transcripts, which comes after
+    `CHOSEN_TAGS`, is applied by `GeneAnnotation.load`.
+    """
+    coding = [draft for draft in transcripts if draft.cds]
+    whole = any(not _is_incomplete(draft) for draft in coding)
+    clean = any(not _is_gapped(draft) for draft in coding or transcripts)
+
+    def rank(draft: TranscriptDraft) -> tuple[bool, int, bool, bool, int, int, str]:
+        tag = next((order for order, name in enumerate(CHOSEN_TAGS) if name in draft.tags), len(CHOSEN_TAGS))
+        gapped = clean and _is_gapped(draft)
+        sizes = [sum(end - start for start, end in blocks) for blocks in (draft.cds, draft.exons)]
+        weaker = _WEAKER_TAG not in draft.tags
+        return whole and _is_incomplete(draft), tag, gapped, weaker, -sizes[0], -sizes[1], draft.id
+
+    return min(range(len(transcripts)), key=lambda index: rank(transcripts[index]))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -142,7 +179,7 @@ class AnnotationTable:
         for gene in parsed.genes:
             transcripts = _with_structure(gene)
             row = len(texts["transcript_id"])
-            best = min(range(len(transcripts)), key=lambda index: _rank(transcripts[index]))
+            best = _representative(transcripts)
             extent = gene.extent or (
                 min(transcript.exons[0][0] for transcript in transcripts),
                 max(transcript.exons[-1][1] for transcript in transcripts),
@@ -276,6 +313,12 @@ def _with_structure(gene: GeneDraft) -> list[TranscriptDraft]:
             raise ValueError(f"gene {gene.id} has neither an extent nor a transcript")
         transcripts = [TranscriptDraft(gene.id, gene.biotype, (EXTENT_ONLY,), [gene.extent])]
     for transcript in transcripts:
+        if transcript.cds and CDS_START_UNKNOWN not in transcript.tags:
+            first = (
+                min(transcript.cds) if gene.strand is Strand.PLUS else max(transcript.cds, key=lambda block: block[1])
+            )
+            if first in transcript.out_of_phase:
+                transcript.tags = (*transcript.tags, CDS_START_UNKNOWN)
         transcript.cds = merge_blocks(transcript.cds)
         blocks = transcript.exons or transcript.cds or ([transcript.extent] if transcript.extent else [])
         transcript.exons = merge_blocks(blocks)

@@ -6,8 +6,9 @@ import difflib
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints, field_validator
 
 from agentic_spliceai.splice_engine.errors import RegistryError, SettingError
 from agentic_spliceai.splice_engine.genome.annotation import GeneAnnotation
@@ -33,6 +34,14 @@ class GenomeEntry(BaseModel):
         return GenomeBuild.parse(value) if isinstance(value, str) else value
 
 
+class PreferredTranscript(RootModel[Annotated[str, StringConstraints(pattern=r"^(N[MR]_|ENST)\d+$")]]):
+    """One entry of the list of preferred transcripts: an accession without its version."""
+
+
+_PREFERRED = "preferred_transcripts.yaml"
+_HUMAN = (GenomeBuild.GRCH37, GenomeBuild.GRCH38, GenomeBuild.CHM13)
+
+
 @dataclass(frozen=True)
 class GenomeBundle:
     """A genome, its annotation, and what to call them."""
@@ -48,6 +57,26 @@ def genome_entries() -> dict[str, GenomeEntry]:
     """Read `configs/genomes.yaml`."""
     text = files("agentic_spliceai.configs").joinpath("genomes.yaml").read_text(encoding="utf-8")
     return load_registry(text, GenomeEntry, source="configs/genomes.yaml")
+
+
+def preferred_transcripts(build: GenomeBuild | None) -> tuple[str, ...]:
+    """Read `configs/preferred_transcripts.yaml`: MANE Select accessions for files without MANE tags.
+
+    Parameters
+    ----------
+    build
+        Genome build; only human ones have a list.
+
+    Raises
+    ------
+    RegistryError
+        If the list is malformed.
+    """
+    if build not in _HUMAN:
+        return ()
+    text = files("agentic_spliceai.configs").joinpath(_PREFERRED).read_text(encoding="utf-8")
+    entries = load_registry(text, PreferredTranscript, source=f"configs/{_PREFERRED}")
+    return tuple(entry.root for entry in entries.values())
 
 
 def open_genome(
@@ -96,7 +125,9 @@ def open_genome(
             name=key,
             build=entry.build,
             genome=ReferenceGenome(fasta, build=entry.build, cache_dir=cache_dir),
-            annotation=GeneAnnotation.load(genes, build=entry.build, cache_dir=cache_dir),
+            annotation=GeneAnnotation.load(
+                genes, build=entry.build, cache_dir=cache_dir, preferred=preferred_transcripts(entry.build)
+            ),
             is_demo=entry.is_demo,
         )
     if not path.is_file():
@@ -117,6 +148,8 @@ def open_genome(
         name=path.name,
         build=build,
         genome=ReferenceGenome(path, build=build, cache_dir=cache_dir),
-        annotation=GeneAnnotation.load(annotation, build=build, cache_dir=cache_dir),
+        annotation=GeneAnnotation.load(
+            annotation, build=build, cache_dir=cache_dir, preferred=preferred_transcripts(build)
+        ),
         is_demo=False,
     )

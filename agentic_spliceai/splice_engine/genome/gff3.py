@@ -17,7 +17,7 @@ from agentic_spliceai.splice_engine.genome.annotation_table import (
     TranscriptDraft,
     normal_tag,
 )
-from agentic_spliceai.splice_engine.genome.types import Strand
+from agentic_spliceai.splice_engine.genome.types import CDS_END_UNKNOWN, CDS_START_UNKNOWN, Strand
 
 _logger = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ _UNWANTED = frozenset({
 })  # fmt: skip
 _EXONS = frozenset({"exon", "pseudogenic_exon", "noncoding_exon"})
 _CODING = frozenset({"CDS", "stop_codon"})
+_OPEN_ENDS = ("start_range=.,", "end_range=")
 _PARENT = re.compile(r"(?:^|;)\s*Parent=([^;]+)")
 _PREFIX = re.compile(r"^(?:gene|transcript|rna|mrna)[:-]", re.IGNORECASE)
 
@@ -44,6 +45,8 @@ class _Node:
     parents: tuple[str, ...]
     exons: list[tuple[int, int]] = field(default_factory=list)
     cds: list[tuple[int, int]] = field(default_factory=list)
+    out_of_phase: set[tuple[int, int]] = field(default_factory=set)
+    open_ends: set[str] = field(default_factory=set)
 
     @property
     def is_gene(self) -> bool:
@@ -109,6 +112,11 @@ def parse_gff3(path: Path) -> ParsedAnnotation:
             if node is None:
                 raise malformed(path, row.number, f"its parent {parent[:40]!r} is not in the file")
             (node.exons if row.type in _EXONS else node.cds).append((row.start, row.end))
+            if row.type == "CDS":
+                if row.is_out_of_phase:
+                    node.out_of_phase.add((row.start, row.end))
+                if "partial=true" in row.attributes:  # NCBI: the end of a range that lies beyond the transcript is open
+                    node.open_ends.update(end for end in _OPEN_ENDS if end in row.attributes)
     if without_strand:
         _logger.warning("%s: %d genes without a strand were left out", path.name, without_strand)
     return ParsedAnnotation(_genes(path, nodes), header.build_name, header.source)
@@ -169,12 +177,16 @@ def _transcript(node: _Node, gene: GeneDraft) -> TranscriptDraft:
     transcript_id = node.first("transcript_id") or own_id
     if any(other.id == transcript_id for other in gene.transcripts):
         transcript_id = own_id
-    tags = node.first("tag")
+    tags = [normal_tag(tag) for tag in node.first("tag").split(",") if tag.strip()]
+    ends = (CDS_START_UNKNOWN, CDS_END_UNKNOWN)
+    named = zip(_OPEN_ENDS, ends if gene.strand is Strand.PLUS else ends[::-1], strict=True)
+    tags += [tag for end, tag in named if end in node.open_ends and tag not in tags]
     return TranscriptDraft(
         id=transcript_id,
         biotype=node.first("transcript_biotype", "transcript_type", "biotype") or node.row.type,
-        tags=tuple(normal_tag(tag) for tag in tags.split(",")) if tags else (),
+        tags=tuple(tags),
         exons=node.exons,
         cds=node.cds,
+        out_of_phase=node.out_of_phase,
         extent=(node.row.start, node.row.end),
     )

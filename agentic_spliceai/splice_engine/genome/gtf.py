@@ -84,6 +84,8 @@ def parse_gtf(path: Path) -> ParsedAnnotation:
             transcript.extent = _joined(transcript.extent, (row.start, row.end))
         else:
             (transcript.exons if row.type == "exon" else transcript.cds).append((row.start, row.end))
+            if row.type == "CDS" and row.is_out_of_phase:
+                transcript.out_of_phase.add((row.start, row.end))
     if without_strand:
         _logger.warning("%s: %d rows without a strand were left out", path.name, without_strand)
     return ParsedAnnotation(list(genes.values()), header.build_name, header.source)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from agentic_spliceai.splice_engine.errors import (
     InvalidVariantError,
     NoSequenceError,
+    NoTranscriptNameError,
     OutsideGenesError,
     PositionOutOfRangeError,
     ReferenceMismatchError,
@@ -75,6 +76,8 @@ def hgvs_c(variant: Variant, transcript: Transcript, genome: ReferenceGenome) ->
     ------
     OutsideGenesError
         If a base of the change lies before the first or after the last exon.
+    NoTranscriptNameError
+        If the transcript lacks a base that the description would count, or does not reach its start codon.
     ReferenceMismatchError, NoSequenceError, UnknownContigError, PositionOutOfRangeError
         As `normalize_variant`.
     """
@@ -90,6 +93,11 @@ def hgvs_c(variant: Variant, transcript: Transcript, genome: ReferenceGenome) ->
             f"It runs from {transcript.start + 1} to {transcript.end} on {transcript.contig}; "
             "describe the variant on the genome instead.",
         )
+    if transcript.is_coding and not transcript.cds_start_known:
+        raise NoTranscriptNameError(
+            f"the coding sequence of {transcript.id} starts before it, so that c. numbers cannot be counted.",
+            "Describe the variant on the genome or on a complete transcript.",
+        )
     bounds = (transcript.start, transcript.end)
     if not (ref and alt):
         room = 0 if ref else 1  # an insertion keeps a neighbour on either side
@@ -98,6 +106,17 @@ def hgvs_c(variant: Variant, transcript: Transcript, genome: ReferenceGenome) ->
         else:
             start, ref, alt = shift_left(contig, start, ref, alt, genome, bounds[0] + room)
     copied = _copied(contig, start, ref, alt, genome, strand, bounds)
+    if ref:
+        low, high = start + 1, start + len(ref)
+    elif copied:
+        low, high = (start - len(alt) + 1, start) if strand is Strand.PLUS else (start + 1, start + len(alt))
+    else:
+        low, high = start, start + 1
+    if mapping.in_gap(low, high):
+        raise NoTranscriptNameError(
+            f"{variant} touches bases of the genome that {transcript.id} lacks.",
+            "Describe the variant on the genome or on another transcript.",
+        )
     prefix = "c" if transcript.is_coding else "n"
     return f"{transcript.id}:{prefix}.{_describe(start, ref, alt, copied, strand, mapping.label_at)}"
 
@@ -109,8 +128,8 @@ def hgvs_c_of_gene(variant: Variant, gene: Gene, genome: ReferenceGenome) -> dic
     for transcript in ordered:
         try:
             found[transcript.id] = hgvs_c(variant, transcript, genome)
-        except OutsideGenesError:
-            continue  # this transcript is shorter than the gene
+        except (OutsideGenesError, NoTranscriptNameError):
+            continue  # this transcript is shorter than the gene, or has no number there
     return found
 
 
@@ -179,6 +198,30 @@ def described_transcript(
         if meant == variant:
             return None if transcript.id == found.representative_id else transcript.id
     return None
+
+
+def version_note(text: str, annotation: GeneAnnotation) -> str | None:
+    """Return a sentence if `text` names a version of a transcript and the annotation names none; else None.
+
+    Parameters
+    ----------
+    text
+        What a person wrote; anything that is no description on a transcript gives None.
+
+    Raises
+    ------
+    UnknownGeneError
+        If the annotation lacks the transcript.
+    """
+    match = _DESCRIPTION.fullmatch(clean(text))
+    names = (match["inner"], match["reference"]) if match else ()
+    named = next((name for name in names if name and _TRANSCRIPT_LIKE.fullmatch(name)), None)
+    if named is None or not (version := re.search(r"\.\d+$", named)):
+        return None
+    found = annotation.transcript(named).id
+    if found != named[: version.start()]:
+        return None
+    return f"{named} was asked for; the annotation names no versions, and positions may differ between versions."
 
 
 def _gene_or_transcript(name: str, annotation: GeneAnnotation) -> Gene | Transcript:

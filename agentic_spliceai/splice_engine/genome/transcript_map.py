@@ -4,6 +4,9 @@ Genomic positions are 1-based on the plus strand. Transcript bases are 1-based i
 only. The text form follows the HGVS recommendations (hgvs-nomenclature.org, "Numbering"): `c.1` is the A of the start
 codon, `c.-1` the base before it, `c.*1` the base after the stop codon; an intronic base counts from the nearest exonic
 base, and in the middle of an intron of odd length from the exon before it.
+
+A gap between exon blocks that is too short to be an intron (`types.MIN_INTRON`) is a stretch of the genome that the
+transcript lacks: its bases lie in an exon and have no number.
 """
 
 from __future__ import annotations
@@ -12,8 +15,12 @@ import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
-from agentic_spliceai.splice_engine.errors import InvalidVariantError, PositionOutOfRangeError
-from agentic_spliceai.splice_engine.genome.types import Strand, Transcript
+from agentic_spliceai.splice_engine.errors import (
+    InvalidVariantError,
+    NoTranscriptNameError,
+    PositionOutOfRangeError,
+)
+from agentic_spliceai.splice_engine.genome.types import MIN_INTRON, Strand, Transcript
 
 _LABEL = re.compile(r"(?P<zone>[-*]?)(?P<number>\d{1,9})(?P<offset>[+-]\d{1,9})?", re.ASCII)
 
@@ -60,6 +67,7 @@ class TranscriptMap:
     def __init__(self, transcript: Transcript) -> None:
         self.transcript = transcript
         self._plus = transcript.strand is Strand.PLUS
+        self._lacking = transcript.gaps
         # Exons in the order of transcription, with both ends 1-based on a "sense axis" that always rises along the
         # transcript: the genomic position on the plus strand, its negative on the minus strand.
         self._sense_start: list[int] = []
@@ -72,11 +80,14 @@ class TranscriptMap:
             self._first_base.append(covered + 1)
             covered += end - start
         self.length = covered
+        self._spliced = [
+            (start + 1, end) if self._plus else (-end, -(start + 1)) for start, end in transcript.spliced_exons_in_order
+        ]
         self.cds_start: int | None = None
         self.cds_end: int | None = None
         if transcript.cds:
             ends = (transcript.cds[0][0] + 1, transcript.cds[-1][1])
-            first, last = (self.to_transcript(position) for position in (ends if self._plus else ends[::-1]))
+            first, last = (self._place(position) for position in (ends if self._plus else ends[::-1]))
             if first.offset or last.offset:
                 raise InvalidVariantError(
                     f"the coding sequence of {transcript.id} ends outside its exons.",
@@ -106,7 +117,22 @@ class TranscriptMap:
         ------
         PositionOutOfRangeError
             If it lies before the first or after the last exon.
+        NoTranscriptNameError
+            If the transcript lacks this base of the genome.
         """
+        if self.in_gap(position, position):
+            place = f"{self.transcript.contig}:{position}"
+            raise NoTranscriptNameError(
+                f"{self.transcript.id} lacks the genome's base at {place}: it has no number there.",
+                "Describe the variant on the genome or on another transcript.",
+            )
+        return self._place(position)
+
+    def in_gap(self, first: int, last: int) -> bool:
+        """Whether the transcript lacks one of the genome's bases from `first` to `last`, 1-based and inclusive."""
+        return any(start < last and first <= end for start, end in self._lacking)
+
+    def _place(self, position: int) -> TranscriptPosition:
         if not self.contains(position):
             raise PositionOutOfRangeError(
                 f"{self.transcript.contig}:{position} lies outside transcript {self.transcript.id}.",
@@ -167,6 +193,12 @@ class TranscriptMap:
                 if after
                 else self._sense_start[index] - self._sense_end[other]
             ) - 1
+            if room < MIN_INTRON:
+                raise InvalidVariantError(
+                    f"{self.label(base)}{offset:+d} is not in an intron of {name}: the {room} nt there are a "
+                    "difference between transcript and genome.",
+                    "Describe the variant on the genome or on another transcript.",
+                )
             if abs(offset) > room:
                 raise PositionOutOfRangeError(
                     f"offset {offset:+d} reaches past an intron of {room} nt in {name}.",
@@ -205,7 +237,8 @@ class TranscriptMap:
         Raises
         ------
         InvalidVariantError
-            If the text is no such number, or has `-` or `*` (or `c.`) where there is no coding sequence.
+            If the text is no such number, has `-` or `*` (or `c.`) where there is no coding sequence, or counts from a
+            start codon that the transcript does not reach.
         PositionOutOfRangeError
             If the transcript has no such base.
         """
@@ -228,6 +261,11 @@ class TranscriptMap:
             raise InvalidVariantError(
                 f"transcript {self.transcript.id} is non-coding: c.{text} means nothing there.", "Use n. positions."
             )
+        if not self.transcript.cds_start_known:
+            raise InvalidVariantError(
+                f"c.{text} cannot be counted on {self.transcript.id}: its coding sequence starts before it.",
+                "Use n. positions, or a transcript with its start codon.",
+            )
         base = {"": self.cds_start + number - 1, "-": self.cds_start - number, "*": self.cds_end + number}[zone]
         if zone == "" and base > self.cds_end:
             raise PositionOutOfRangeError(
@@ -240,7 +278,9 @@ class TranscriptMap:
         """Return the 0-based offset of a genomic position within the coding sequence; None outside of it."""
         if self.cds_start is None or self.cds_end is None or not self.contains(position):
             return None
-        place = self.to_transcript(position)
+        if self.in_gap(position, position):
+            return None
+        place = self._place(position)
         if place.offset or not self.cds_start <= place.base <= self.cds_end:
             return None
         return place.base - self.cds_start
@@ -250,11 +290,10 @@ class TranscriptMap:
         if not self.contains(position):
             return None
         sense = self._sense(position)
-        index = self._exon_at_or_before(sense)
-        return index + 1 if sense <= self._sense_end[index] else None
+        return next((n for n, (first, last) in enumerate(self._spliced, 1) if first <= sense <= last), None)
 
     def intron_number(self, position: int) -> int | None:
         """Return the 1-based intron (intron n follows exon n) that holds a genomic position; None if none does."""
         if not self.contains(position) or self.exon_number(position) is not None:
             return None
-        return bisect_left(self._sense_start, self._sense(position))
+        return bisect_left([first for first, _ in self._spliced], self._sense(position))

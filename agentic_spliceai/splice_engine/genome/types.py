@@ -15,6 +15,14 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+MIN_INTRON = 25
+"""nt from which a gap between two exon blocks is an intron. The shortest human intron known to be spliced has 30 nt
+(Piovesan et al., DNA Research 2015); a shorter gap is a difference between the transcript's sequence and the genome's,
+written by the aligner as if the transcript skipped those bases."""
+
+CDS_START_UNKNOWN, CDS_END_UNKNOWN = "cds_start_NF", "cds_end_NF"
+"""Tags (Ensembl's words) of a transcript whose coding sequence starts before it, or ends after it."""
+
 Alleles = Annotated[str, StringConstraints(pattern=r"^[ACGT]+$")]
 
 
@@ -158,7 +166,9 @@ class Transcript(_Frozen):
     contig: str
     strand: Strand
     exons: tuple[tuple[int, int], ...] = Field(
-        min_length=1, description="Exons as (start, end), 0-based half-open, ascending on the genome, not overlapping."
+        min_length=1,
+        description="Exon blocks as (start, end), 0-based half-open, ascending on the genome, not overlapping; two "
+        "blocks less than `MIN_INTRON` apart are one exon, see `spliced_exons`.",
     )
     cds: tuple[tuple[int, int], ...] = Field(
         default=(), description="Coding parts of the exons, stop codon included, same form; empty if non-coding."
@@ -193,10 +203,39 @@ class Transcript(_Frozen):
         """Whether a coding sequence is annotated."""
         return bool(self.cds)
 
+    @property
+    def cds_start_known(self) -> bool:
+        """Whether the first annotated coding base is the first of the start codon."""
+        return CDS_START_UNKNOWN not in self.tags
+
+    @property
+    def cds_is_complete(self) -> bool:
+        """Whether the annotated coding sequence runs from start to stop codon; True for a non-coding transcript."""
+        return self.cds_start_known and CDS_END_UNKNOWN not in self.tags
+
+    @cached_property
+    def spliced_exons(self) -> tuple[tuple[int, int], ...]:
+        """What splicing joins: the exon blocks, merged over the `gaps`; same form as `exons`.
+
+        Exons are counted and drawn by these. The transcript's own bases, and so its c. numbers, are those of `exons`.
+        """
+        merged = [self.exons[0]]
+        for start, end in self.exons[1:]:
+            if start - merged[-1][1] < MIN_INTRON:
+                merged[-1] = (merged[-1][0], end)
+            else:
+                merged.append((start, end))
+        return tuple(merged)
+
+    @cached_property
+    def gaps(self) -> tuple[tuple[int, int], ...]:
+        """Bases of the genome inside an exon that the transcript lacks: gaps too short to be introns; as `introns`."""
+        return tuple((a[1], b[0]) for a, b in pairwise(self.exons) if 0 < b[0] - a[1] < MIN_INTRON)
+
     @cached_property
     def introns(self) -> tuple[tuple[int, int], ...]:
-        """Introns as (start, end), 0-based half-open, ascending on the genome."""
-        return tuple((a[1], b[0]) for a, b in pairwise(self.exons))
+        """Introns as (start, end), 0-based half-open, ascending on the genome; each has at least `MIN_INTRON` nt."""
+        return tuple((a[1], b[0]) for a, b in pairwise(self.spliced_exons))
 
     @cached_property
     def splice_sites(self) -> tuple[SpliceSite, ...]:
@@ -211,8 +250,13 @@ class Transcript(_Frozen):
 
     @property
     def exons_in_order(self) -> tuple[tuple[int, int], ...]:
-        """Exons in the order of transcription (exon 1 first); each stays (start, end) on the genome."""
+        """Exon blocks in the order of transcription; each stays (start, end) on the genome."""
         return self.exons if self.strand is Strand.PLUS else self.exons[::-1]
+
+    @property
+    def spliced_exons_in_order(self) -> tuple[tuple[int, int], ...]:
+        """`spliced_exons` in the order of transcription (exon 1 first); each stays (start, end) on the genome."""
+        return self.spliced_exons if self.strand is Strand.PLUS else self.spliced_exons[::-1]
 
 
 class Gene(_Frozen):
@@ -226,7 +270,7 @@ class Gene(_Frozen):
     end: int = Field(ge=0, description="One past the last base, 0-based.")
     biotype: str = ""
     transcripts: tuple[Transcript, ...] = Field(min_length=1)
-    representative_id: str = Field(description="MANE Select where tagged, else `representative`, else the longest CDS.")
+    representative_id: str = Field(description="Chosen as `annotation_table` says: MANE Select where tagged.")
 
     @property
     def interval(self) -> Interval:

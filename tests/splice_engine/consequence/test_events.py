@@ -14,7 +14,7 @@ from agentic_spliceai.splice_engine.base_layer.results import ChangeKind
 from agentic_spliceai.splice_engine.consequence.infer import infer_consequence
 from agentic_spliceai.splice_engine.consequence.types import EventType, Frame, NmdPrediction, Strength
 from agentic_spliceai.splice_engine.errors import SettingError, UnknownGeneError
-from agentic_spliceai.splice_engine.genome.types import Strand, Variant
+from agentic_spliceai.splice_engine.genome.types import Gene, Strand, Variant
 from tests.splice_engine.consequence.toys import EXONS, INTRONS, PROTEIN, THRESHOLDS, Toy, toy
 
 ESCAPES, NOT_APPLICABLE, PREDICTED = NmdPrediction.ESCAPES, NmdPrediction.NOT_APPLICABLE, NmdPrediction.PREDICTED
@@ -335,6 +335,133 @@ def test_one_half_that_is_far_weaker_leaves_the_shift_first(gene: Toy) -> None:
 
 
 # -- other variants than substitutions ---------------------------------------------------------------------------------
+
+
+def _cut(gene: Toy, start: int, end: int) -> dict[tuple[str, int], float]:
+    """The sites that are left after a deletion, in the alternate's coordinates."""
+    return {
+        (kind, base - (end - start if base >= end else 0)): probability
+        for (kind, base), probability in gene.sites().items()
+        if not start <= base < end
+    }
+
+
+@pytest.mark.parametrize(("before", "after"), [(10, 10), (0, 0), (2, 0), (0, 2)])
+def test_a_deleted_exon_is_skipped_whatever_the_scores(gene: Toy, before: int, after: int) -> None:
+    first, last = gene.exons[2]
+    start, end = first - before, last + after
+    ref = gene.sites() | {("acceptor", first): 0.12, ("donor", last - 1): 0.10}
+    found = gene.infer(gene.variant(start, end, ""), _cut(gene, start, end), ref=ref)
+    (skip,) = found.events
+    assert (skip.type, skip.exon_number, skip.length_change) == (EventType.EXON_SKIPPING, 3, -31)
+    assert skip.interval == gene.interval(first, last)
+    assert (skip.strength, skip.alternative) == (Strength.WEAK, False)
+    assert skip.score == pytest.approx(0.12)
+    assert {change.kind for change in skip.support} == {ChangeKind.ACCEPTOR_LOSS, ChangeKind.DONOR_LOSS}
+    assert skip.description.startswith("The variant itself removes exon 3 (31 nt; loss of its ")
+    assert skip.effect is not None
+    assert skip.effect.hgvs_p == "p.(Lys13SerfsTer25)"
+    assert found.verdict.startswith("TOY, from the sequence itself: the variant itself removes exon 3")
+
+
+def test_a_deleted_exon_that_the_model_did_not_see(gene: Toy) -> None:
+    first, last = gene.exons[1]
+    ref = gene.sites() | {("acceptor", first): 0.0, ("donor", last - 1): 0.0}
+    found = gene.infer(gene.variant(first - 5, last + 5, ""), _cut(gene, first - 5, last + 5), ref=ref)
+    (skip,) = found.events
+    assert (skip.type, skip.exon_number, skip.score, skip.support) == (EventType.EXON_SKIPPING, 2, 0, ())
+    assert "the model saw no splice site there" in skip.description
+    assert skip.effect is not None
+    assert skip.effect.hgvs_p == "p.(Glu3_Glu12del)"
+
+
+def test_two_deleted_exons_are_one_event(gene: Toy) -> None:
+    start, end = gene.exons[1][0] - 5, gene.exons[2][1] + 5
+    found = gene.infer(gene.variant(start, end, ""), _cut(gene, start, end))
+    (skip,) = found.events
+    assert (skip.type, skip.exon_number, skip.length_change) == (EventType.EXON_SKIPPING, 2, -61)
+    assert skip.interval == gene.interval(gene.exons[1][0], gene.exons[2][1])
+    assert skip.strength is Strength.STRONG
+    assert "removes exons 2 to 3 (61 nt" in skip.description
+    assert skip.effect is not None
+    assert skip.effect.mrna_length_change == -61
+
+
+def test_a_new_site_beside_a_deleted_exon_does_not_revive_it(gene: Toy) -> None:
+    first, last = gene.exons[2]
+    start, end = first - 10, last + 10
+    alt = _cut(gene, start, end) | {("donor", start - 60): 0.9}
+    found = gene.infer(gene.variant(start, end, ""), alt)
+    assert found.primary.description.startswith("The variant itself removes exon 3")
+    assert all(event.exon_number != 3 for event in found.events[1:])
+
+
+def test_one_removed_site_without_a_score_is_a_limit(gene: Toy) -> None:
+    first, last = gene.exons[2]
+    ref = gene.sites() | {("donor", last - 1): 0.10}
+    for variant, alt in (
+        (gene.variant(last - 3, last + 5, ""), _cut(gene, last - 3, last + 5)),
+        (_snv(gene, last), gene.sites() | {("donor", last - 1): 0.0}),
+    ):
+        found = gene.infer(variant, alt, ref=ref)
+        assert found.primary.type is EventType.NONE
+        (limit,) = [limit for limit in found.limits if "itself removes" in limit]
+        assert limit.startswith("The variant itself removes the donor of exon 3, scored 0.10 on the reference")
+    # A silent change beside the site, or a loss that the scores show, is none.
+    for base, alt in ((first + 4, gene.sites()), (last, gene.sites() | {("donor", last - 1): 0.0})):
+        assert not any("itself removes" in limit for limit in gene.infer(_snv(gene, base), alt).limits)
+
+
+# -- differences between transcript and genome, coding sequences in part -------------------------------------------------
+
+
+def _with(gene: Toy, **changes: object) -> Gene:
+    transcript = gene.gene.representative.model_copy(update=changes)
+    return gene.gene.model_copy(update={"transcripts": (transcript,)})
+
+
+def _split(blocks: tuple[tuple[int, int], ...], at: int) -> tuple[tuple[int, int], ...]:
+    """Leave out the genome's base `at` from the block that holds it."""
+    return tuple(part for a, b in blocks for part in (((a, at), (at + 1, b)) if a < at < b - 1 else ((a, b),)))
+
+
+def test_a_gap_of_one_base_in_the_coding_sequence_leaves_the_frame_unknown(gene: Toy) -> None:
+    start, end = gene.exons[3]
+    at = gene.position(start + 30) - 1
+    transcript = gene.gene.representative
+    gapped = _with(gene, exons=_split(transcript.exons, at), cds=_split(transcript.cds, at))
+    last = gene.exons[2][1]
+    delta = gene.delta(_snv(gene, last), gene.sites() | {("donor", last - 1): 0.0})
+    found = infer_consequence(delta, gapped, gene.genome)
+    assert found.region == "intron 3 of 4, 1 nt after exon 3"
+    assert (found.primary.type, found.primary.exon_number) == (EventType.EXON_SKIPPING, 3)
+    assert found.primary.effect is not None
+    assert (found.primary.effect.frame, found.primary.effect.hgvs_p) == (Frame.UNKNOWN, None)
+    assert any("1 nt inside the coding sequence of NM_TOY that the transcript lacks" in text for text in found.limits)
+    inside = infer_consequence(gene.delta(_snv(gene, start + 30), gene.sites()), gapped, gene.genome)
+    assert inside.primary.type is EventType.NONE
+    assert inside.region.startswith("exon 4 of 5")
+
+
+def test_a_gap_outside_the_coding_sequence_leaves_the_protein_known(gene: Toy) -> None:
+    at = gene.position(gene.exons[4][0] + 30) - 1
+    gapped = _with(gene, exons=_split(gene.gene.representative.exons, at))
+    last = gene.exons[2][1]
+    delta = gene.delta(_snv(gene, last), gene.sites() | {("donor", last - 1): 0.0})
+    found = infer_consequence(delta, gapped, gene.genome)
+    assert found.primary.effect is not None
+    assert found.primary.effect.hgvs_p == "p.(Lys13SerfsTer25)"
+    assert any("NM_TOY lacks 1 nt that the genome has at chrToy:" in text for text in found.limits)
+
+
+@pytest.mark.parametrize(("tag", "missing"), [("cds_start_NF", "start"), ("cds_end_NF", "end")])
+def test_half_a_coding_sequence_gives_no_protein(gene: Toy, tag: str, missing: str) -> None:
+    last = gene.exons[2][1]
+    delta = gene.delta(_snv(gene, last), gene.sites() | {("donor", last - 1): 0.0})
+    found = infer_consequence(delta, _with(gene, tags=(tag,)), gene.genome)
+    assert found.primary.effect is not None
+    assert (found.primary.effect.frame, found.primary.effect.hgvs_p) == (Frame.UNKNOWN, None)
+    assert f"NM_TOY holds its coding sequence without its {missing}: no protein was predicted." in found.limits
 
 
 def test_a_deletion_over_the_boundary_skips_the_exon(gene: Toy) -> None:

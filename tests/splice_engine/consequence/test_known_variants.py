@@ -127,3 +127,37 @@ def test_any_skipped_exon_of_well_known_genes_shifts_the_frame_by_its_length_alo
                 assert skip.effect.hgvs_p is not None
                 skipped += 1
     assert skipped > 120
+
+
+def test_pten_has_no_intron_of_one_base(genome: ReferenceGenome, annotation: GeneAnnotation) -> None:
+    """NM_001304717 and the genome differ by the T at chr10:87864104, which its alignment leaves out as a gap."""
+    found = _infer(genome, annotation, "PTEN", "chr10-87864104-T-A", {}, "NM_001304717")
+    assert found.hgvs_c is None
+    assert found.region.startswith("exon 1 of 9")
+    assert found.primary.type is EventType.NONE
+    assert any("touches bases of the genome that NM_001304717 lacks" in limit for limit in found.limits)
+    # An event elsewhere on it: the frame is not claimed, and the exon is counted without the gap.
+    found = _infer(genome, annotation, "PTEN", "chr10-87952116-A-G", {("acceptor", 87952118): 0.0}, "NM_001304717")
+    assert (found.primary.exon_number, found.region) == (6, "intron 5 of 8, 2 nt before exon 6")
+    assert found.primary.effect is not None
+    assert found.primary.effect.frame is Frame.UNKNOWN
+    assert any("1 nt inside the coding sequence" in limit for limit in found.limits)
+    # On the transcript that now speaks for the gene the protein is known.
+    found = _infer(genome, annotation, "PTEN", "chr10-87952116-A-G", {("acceptor", 87952118): 0.0})
+    assert (found.hgvs_c, found.primary.exon_number) == ("NM_000314:c.493-2A>G", 6)
+    assert found.primary.effect is not None
+    assert found.primary.effect.hgvs_p is not None
+    assert found.primary.effect.hgvs_p.startswith("p.(Gly165")
+
+
+def test_fbn1_exons_beside_an_intron_of_111_nt_are_read_as_skipped_first(
+    genome: ReferenceGenome, annotation: GeneAnnotation
+) -> None:
+    transcript = annotation.transcript("NM_000138")
+    introns = transcript.introns[::-1]
+    index = next(i for i, (start, end) in enumerate(introns) if end - start == 111)
+    first = introns[index][1]  # minus strand: the donor's G is the intron's last base on the genome
+    ref = genome.fetch_padded("chr15", first - 1, first)
+    variant = f"chr15-{first}-{ref}-{'A' if ref != 'A' else 'C'}"
+    found = _infer(genome, annotation, "FBN1", variant, {("donor", first + 1): 0.0}, "NM_000138")
+    assert [event.type for event in found.events[:2]] == [EventType.EXON_SKIPPING, EventType.INTRON_RETENTION]

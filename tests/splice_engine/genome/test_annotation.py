@@ -118,20 +118,39 @@ def test_the_representative_is_chosen_by_tag_then_length_then_id() -> None:
         assert representative(*rest) == ranked[first].id
 
 
-def test_preferred_transcripts_give_way_to_mane_select_only(tmp_path: Path) -> None:
+def test_a_gap_too_short_for_an_intron_counts_against_a_transcript() -> None:
+    """PTEN NM_001304717 has a gap of 1 nt, the longest CDS and the tag `representative`."""
+    gapped = TranscriptDraft("gapped", "", ("representative",), [(0, 60), (61, 200)], [(0, 60), (61, 150)])
+    plain = TranscriptDraft("plain", "", (), [(0, 60), (100, 200)], [(0, 60), (100, 120)])
+    noncoding = TranscriptDraft("noncoding", "", (), [(0, 300)])
+    chosen = TranscriptDraft("chosen", "", ("Ensembl_canonical",), [(0, 60), (61, 90)], [(0, 60)])
+    assert representative(gapped, noncoding, plain) == "plain"
+    assert representative(gapped, noncoding) == "gapped"  # a coding gene stays one
+    assert representative(gapped, plain, chosen) == "chosen"
+
+
+def test_a_transcript_with_half_a_coding_sequence_speaks_only_where_there_is_no_other() -> None:
+    for tag in ("cds_start_NF", "cds_end_NF"):
+        half, whole = draft("half", 90, 60, tag, "Ensembl_canonical"), draft("whole", 30, 9)
+        assert representative(half, whole, draft("noncoding", 99, 0)) == "whole"
+        assert representative(half, draft("noncoding", 99, 0)) == "half"
+
+
+def test_preferred_transcripts_give_way_to_the_files_own_choice(tmp_path: Path) -> None:
     text = ""
     for gene, name, length, tag in [
         ("A", "NM_1.1", 90, "representative"), ("A", "NM_2.1", 50, "basic"),
         ("B", "NM_3.1", 90, "MANE_Select"), ("B", "NM_4.1", 50, "basic"),
+        ("C", "NM_5.1", 50, "Ensembl_canonical"), ("C", "NM_6.1", 90, "basic"),
     ]:  # fmt: skip
         text += gtf_row("transcript", 1, length, "+", f'gene_id "{gene}"; transcript_id "{name}"; tag "{tag}";')
     path = tmp_path / "a.gtf"
     path.write_text(text, encoding="ascii")
     for cache in (None, tmp_path / "cache", tmp_path / "cache"):
-        chosen = GeneAnnotation.load(path, cache_dir=cache, preferred=["NM_2.7", "NM_4", "NM_99"])
-        assert [gene.representative_id for gene in chosen.genes] == ["NM_2.1", "NM_3.1"]
+        chosen = GeneAnnotation.load(path, cache_dir=cache, preferred=["NM_2.7", "NM_4", "NM_6", "NM_99"])
+        assert [gene.representative_id for gene in chosen.genes] == ["NM_2.1", "NM_3.1", "NM_5.1"]
         plain = GeneAnnotation.load(path, cache_dir=cache)
-        assert [gene.representative_id for gene in plain.genes] == ["NM_1.1", "NM_3.1"]
+        assert [gene.representative_id for gene in plain.genes] == ["NM_1.1", "NM_3.1", "NM_5.1"]
 
 
 # -- names ---------------------------------------------------------------------------------------------------------

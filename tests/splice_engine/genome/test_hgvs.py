@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from agentic_spliceai.splice_engine.errors import (
     InvalidVariantError,
+    NoTranscriptNameError,
     OutsideGenesError,
     PositionOutOfRangeError,
     ReferenceMismatchError,
@@ -30,13 +31,13 @@ from agentic_spliceai.splice_engine.genome import (
     resolve_variant,
     reverse_complement,
 )
+from agentic_spliceai.splice_engine.genome.hgvs import version_note
 
 from .toys import applied, genome_of, gtf_row, random_bases, write_transcripts
 
-# Exons in capitals, introns in small letters. Plus transcript P: exons 6-20 and 31-45, coding 9-20 and 31-36.
-#            1         11        21        31        41
-#            1234567890123456789012345678901234567890123456789 0
-SEQUENCE = "ggggg" + "TCCATGAAACACGGG" + "gtaagttcag" + "GGTTAAACCTTTCAG" + "ccccc"
+# Exons in capitals, introns in small letters. Plus transcript P: exons 6-20 and 51-65, coding 9-20 and 51-56.
+# The intron is 21-50: its first half ends at 35, the g of "tga".
+SEQUENCE = "ggggg" + "TCCATGAAACACGGG" + "gtaag" + "ccatctcatgactctcatcc" + "ttcag" + "GGTTAAACCTTTCAG" + "ccccc"
 MIRRORED = reverse_complement(SEQUENCE)
 
 
@@ -45,9 +46,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[ReferenceGenome, Ge
     """The same transcript on the plus strand of chr1 (P) and, mirrored, on the minus strand of chr2 (M)."""
     folder = tmp_path_factory.mktemp("hgvs")
     genome = genome_of(folder, chr1=SEQUENCE, chr2=MIRRORED)
-    write_transcripts(folder / "plus.gtf", {"NM_1": ("P", "+", [(6, 20), (31, 45)], [(9, 20), (31, 36)])})
+    write_transcripts(folder / "plus.gtf", {"NM_1": ("P", "+", [(6, 20), (51, 65)], [(9, 20), (51, 56)])})
     text = (folder / "plus.gtf").read_text()
-    for kind, start, end in [("exon", 31, 45), ("exon", 6, 20), ("CDS", 31, 42), ("CDS", 15, 20)]:
+    for kind, start, end in [("exon", 51, 65), ("exon", 6, 20), ("CDS", 51, 62), ("CDS", 15, 20)]:
         text += gtf_row(kind, start, end, "-", 'gene_id "M"; transcript_id "NM_2";', "chr2")
     text += gtf_row("exon", 6, 20, "+", 'gene_id "N"; transcript_id "NR_3";')
     (folder / "toy.gtf").write_text(text, encoding="ascii")
@@ -57,11 +58,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[ReferenceGenome, Ge
 BY_HAND = [
     ("1-9-A-G", "c.1A>G"),
     ("1-8-C-T", "c.-1C>T"),
-    ("1-37-A-T", "c.*1A>T"),
+    ("1-57-A-T", "c.*1A>T"),
     ("1-21-G-A", "c.12+1G>A"),
     ("1-25-G-A", "c.12+5G>A"),
-    ("1-26-T-A", "c.13-5T>A"),
-    ("1-30-G-A", "c.13-1G>A"),
+    ("1-46-T-A", "c.13-5T>A"),
+    ("1-50-G-A", "c.13-1G>A"),
     ("1-11-GA-G", "c.6del"),  # AAA: the last one goes
     ("1-11-GAA-G", "c.5_6del"),
     ("1-11-G-GA", "c.6dup"),
@@ -73,7 +74,7 @@ BY_HAND = [
     ("1-12-A-TTG", "c.4delinsTTG"),
     ("1-17-CGGG-C", "c.11_12+1del"),  # CGGGg: the shift crosses the end of the exon
     ("1-22-TAAG-T", "c.12+3_12+5del"),
-    ("1-23-AAGT-A", "c.12+4_13-5del"),
+    ("1-33-ATGA-A", "c.12+14_13-15del"),
     ("1-5-GTCC-G", "c.-3_-1del"),
 ]
 
@@ -105,10 +106,10 @@ def test_non_coding_and_outside(world: tuple[ReferenceGenome, GeneAnnotation]) -
     assert parse_hgvs_c("NR_3:n.4A>G", annotation, genome) == variant
     (gene,) = (gene for gene in annotation.genes if gene.id == "P")
     assert hgvs_c_of_gene(variant, gene, genome) == {"NM_1": "NM_1:c.1A>G"}
-    for text in ("1-5-G-A", "1-46-C-A", "1-4-GGT-G", "2-9-A-C"):
+    for text in ("1-5-G-A", "1-66-C-A", "1-4-GGT-G", "2-9-A-C"):
         with pytest.raises(OutsideGenesError, match="NM_1"):
             hgvs_c(resolve_variant(text, genome), annotation.transcript("NM_1"), genome)
-    outside = resolve_variant("1-46-C-A", genome)
+    outside = resolve_variant("1-66-C-A", genome)
     assert hgvs_c_of_gene(outside, gene, genome) == {}
 
 
@@ -171,8 +172,8 @@ def gene_with(tmp_path: Path, *tags: str) -> tuple[ReferenceGenome, GeneAnnotati
     text = ""
     for index, tag in enumerate(tags):
         attributes = f'gene_id "G"; transcript_id "T{index}"; tag "{tag}";'
-        text += gtf_row("transcript", 6, 45, "+", attributes)
-        for kind, start, end in [("exon", 6, 20), ("exon", 31, 45), ("CDS", 9 + index, 20), ("CDS", 31, 36)]:
+        text += gtf_row("transcript", 6, 65, "+", attributes)
+        for kind, start, end in [("exon", 6, 20), ("exon", 51, 65), ("CDS", 9 + index, 20), ("CDS", 51, 56)]:
             text += gtf_row(kind, start, end, "+", attributes)
     path = tmp_path / "several.gtf"
     path.write_text(text, encoding="ascii")
@@ -200,6 +201,61 @@ def test_mane_select_is_meant_where_it_is_tagged(tmp_path: Path) -> None:
     assert str(resolve_variant("G:c.4A>C", genome, annotation)) == "chr1-13-A-C"
     with pytest.raises(InvalidVariantError, match="does not fit T1, the MANE Select transcript of G, but fits T0"):
         resolve_variant("G:c.12+1G>A", genome, annotation)
+
+
+# -- versions, gaps, coding sequences in part ----------------------------------------------------------------------
+
+
+def test_a_version_that_the_annotation_does_not_name_is_noted(
+    world: tuple[ReferenceGenome, GeneAnnotation], tmp_path: Path
+) -> None:
+    _, annotation = world
+    for text in ("NM_1.99:c.1A>G", "P(NM_1.99):c.1A>G", "NC_000001.11(NM_1.99):c.1A>G"):
+        assert version_note(text, annotation) == (
+            "NM_1.99 was asked for; the annotation names no versions, and positions may differ between versions."
+        )
+    for text in ("NM_1:c.1A>G", "P:c.1A>G", "1-9-A-G", "nonsense"):
+        assert version_note(text, annotation) is None
+    named = GeneAnnotation.load(write_transcripts(tmp_path / "v.gtf", {"NM_1.2": ("P", "+", [(6, 20)], [(9, 20)])}))
+    assert version_note("NM_1.2:c.1A>G", named) is None
+
+
+def test_bases_that_the_transcript_lacks_have_no_c_name(tmp_path: Path) -> None:
+    """A block ends at 15 and the next starts at 17, as if the C at 16 were an intron."""
+    path = write_transcripts(
+        tmp_path / "gap.gtf",
+        {
+            "NM_1": ("P", "+", [(6, 15), (17, 20), (51, 65)], [(9, 15), (17, 20), (51, 56)]),
+            "NM_2": ("P", "+", [(6, 20), (51, 65)], [(9, 20), (51, 56)]),
+        },
+    )
+    genome, annotation = genome_of(tmp_path, chr1=SEQUENCE), GeneAnnotation.load(path)
+    gapped, gene = annotation.transcript("NM_1"), annotation.gene("P")
+    assert gene.representative_id == "NM_2"
+    assert hgvs_c(resolve_variant("1-17-C-T", genome), gapped, genome) == "NM_1:c.8C>T"
+    assert hgvs_c(resolve_variant("1-21-G-A", genome), gapped, genome) == "NM_1:c.11+1G>A"
+    for text in ("1-16-A-T", "1-15-C-CTT", "1-14-ACAC-A"):
+        variant = resolve_variant(text, genome)
+        with pytest.raises(NoTranscriptNameError, match="NM_1"):
+            hgvs_c(variant, gapped, genome)
+        assert list(hgvs_c_of_gene(variant, gene, genome)) == ["NM_2"]
+    with pytest.raises(InvalidVariantError, match="difference between transcript and genome"):
+        resolve_variant("NM_1:c.7+1C>T", genome, annotation)
+
+
+def test_a_transcript_without_its_start_codon_has_no_c_names(tmp_path: Path) -> None:
+    attributes = 'gene_id "P"; transcript_id "NM_1"; tag "cds_start_NF";'
+    text = gtf_row("transcript", 9, 65, "+", attributes)
+    for kind, start, end in [("exon", 9, 20), ("exon", 51, 65), ("CDS", 9, 20), ("CDS", 51, 56)]:
+        text += gtf_row(kind, start, end, "+", attributes)
+    (tmp_path / "cut.gtf").write_text(text, encoding="ascii")
+    genome, annotation = genome_of(tmp_path, chr1=SEQUENCE), GeneAnnotation.load(tmp_path / "cut.gtf")
+    variant = resolve_variant("1-9-A-G", genome)
+    with pytest.raises(NoTranscriptNameError, match="starts before it"):
+        hgvs_c(variant, annotation.transcript("NM_1"), genome)
+    assert hgvs_c_of_gene(variant, annotation.gene("P"), genome) == {}
+    with pytest.raises(InvalidVariantError, match="starts before it"):
+        resolve_variant("NM_1:c.1A>G", genome, annotation)
 
 
 # -- there and back ------------------------------------------------------------------------------------------------

@@ -6,24 +6,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic_spliceai.splice_engine.errors import InvalidVariantError, PositionOutOfRangeError
+from agentic_spliceai.splice_engine.errors import (
+    InvalidVariantError,
+    NoTranscriptNameError,
+    PositionOutOfRangeError,
+)
 from agentic_spliceai.splice_engine.genome import Strand, Transcript, TranscriptMap, TranscriptPosition
 
 
-def transcript(strand: Strand, cds: tuple[tuple[int, int], ...] = ((15, 20), (25, 31))) -> Transcript:
-    """Exons 11-20, 26-35, 41-50 (1-based); introns of 5 nt; coding 16-20 and 26-31."""
-    exons = ((10, 20), (25, 35), (40, 50))
+def transcript(strand: Strand, cds: tuple[tuple[int, int], ...] = ((15, 20), (45, 51))) -> Transcript:
+    """Exons 11-20, 46-55, 81-90 (1-based); introns of 25 nt, the least; coding 16-20 and 46-51."""
+    exons = ((10, 20), (45, 55), (80, 90))
     return Transcript(id="T", gene_id="G", gene_name="G", contig="chr1", strand=strand, exons=exons, cds=cds)
 
 
 # 1-based genomic position -> label, worked out on paper.
 PLUS = {
-    11: "-5", 15: "-1", 16: "1", 20: "5", 21: "5+1", 22: "5+2", 23: "5+3", 24: "6-2", 25: "6-1", 26: "6", 31: "11",
-    32: "*1", 35: "*4", 36: "*4+1", 38: "*4+3", 39: "*5-2", 40: "*5-1", 41: "*5", 50: "*14",
+    11: "-5", 15: "-1", 16: "1", 20: "5", 21: "5+1", 22: "5+2", 33: "5+13", 34: "6-12", 45: "6-1", 46: "6", 51: "11",
+    52: "*1", 55: "*4", 56: "*4+1", 68: "*4+13", 69: "*5-12", 80: "*5-1", 81: "*5", 90: "*14",
 }  # fmt: skip
 MINUS = {
-    50: "-14", 41: "-5", 40: "-5+1", 38: "-5+3", 37: "-4-2", 36: "-4-1", 35: "-4", 32: "-1", 31: "1", 26: "6",
-    25: "6+1", 23: "6+3", 22: "7-2", 21: "7-1", 20: "7", 16: "11", 15: "*1", 11: "*5",
+    90: "-14", 81: "-5", 80: "-5+1", 68: "-5+13", 67: "-4-12", 56: "-4-1", 55: "-4", 52: "-1", 51: "1", 46: "6",
+    45: "6+1", 33: "6+13", 32: "7-12", 21: "7-1", 20: "7", 16: "11", 15: "*1", 11: "*5",
 }  # fmt: skip
 
 
@@ -43,9 +47,9 @@ def test_lengths_and_coding_bounds() -> None:
 
 def test_non_coding_counts_from_the_first_base() -> None:
     mapping = TranscriptMap(transcript(Strand.MINUS, ()))
-    assert mapping.label_at(50) == "1"
-    assert mapping.label_at(40) == "10+1"
-    assert mapping.cds_offset(45) is None
+    assert mapping.label_at(90) == "1"
+    assert mapping.label_at(80) == "10+1"
+    assert mapping.cds_offset(85) is None
     with pytest.raises(InvalidVariantError, match="non-coding"):
         mapping.parse_label("5", coding=True)
     with pytest.raises(InvalidVariantError, match="needs a coding sequence"):
@@ -58,9 +62,9 @@ def test_n_positions_of_a_coding_transcript() -> None:
 
 def test_exon_intron_and_coding_offsets() -> None:
     mapping = TranscriptMap(transcript(Strand.MINUS))
-    assert [mapping.exon_number(position) for position in (50, 41, 35, 11, 38, 51)] == [1, 1, 2, 3, None, None]
-    assert [mapping.intron_number(position) for position in (40, 36, 25, 21, 20, 10)] == [1, 1, 2, 2, None, None]
-    assert [mapping.cds_offset(position) for position in (31, 26, 20, 16, 15, 25, 32)] == [
+    assert [mapping.exon_number(position) for position in (90, 81, 55, 11, 68, 91)] == [1, 1, 2, 3, None, None]
+    assert [mapping.intron_number(position) for position in (80, 56, 45, 21, 20, 10)] == [1, 1, 2, 2, None, None]
+    assert [mapping.cds_offset(position) for position in (51, 46, 20, 16, 15, 45, 52)] == [
         0,
         5,
         6,
@@ -77,7 +81,7 @@ def test_exon_intron_and_coding_offsets() -> None:
         ("4+1", InvalidVariantError, "4 is not the last base"),
         ("5-1", InvalidVariantError, "5 is not the first base"),
         ("*14+1", InvalidVariantError, "not the last base of an exon with an intron"),
-        ("5+6", PositionOutOfRangeError, "intron of 5 nt"),
+        ("5+26", PositionOutOfRangeError, "intron of 25 nt"),
         ("12", PositionOutOfRangeError, "past the stop codon"),
         ("*15", PositionOutOfRangeError, "30 bases"),
         ("-6", PositionOutOfRangeError, "not in transcript"),
@@ -90,17 +94,18 @@ def test_labels_that_mean_nothing_are_refused(label: str, error: type[Exception]
         TranscriptMap(transcript(Strand.PLUS)).parse_label(label)
 
 
-@pytest.mark.parametrize("position", [10, 51])
+@pytest.mark.parametrize("position", [10, 91])
 def test_outside_the_transcript(position: int) -> None:
     with pytest.raises(PositionOutOfRangeError, match=f"chr1:{position}"):
         TranscriptMap(transcript(Strand.PLUS)).to_transcript(position)
 
 
 @st.composite
-def transcripts(draw: st.DrawFn) -> Transcript:
+def transcripts(draw: st.DrawFn, between: st.SearchStrategy[int]) -> Transcript:
+    """Exons of 1 to 12 nt, `between` nt apart."""
     place, exons = draw(st.integers(0, 50)), []
     for _ in range(draw(st.integers(1, 6))):
-        start = place + draw(st.integers(1, 12))
+        start = place + draw(between)
         place = start + draw(st.integers(1, 12))
         exons.append((start, place))
     exonic = [base for start, end in exons for base in range(start, end)]
@@ -117,7 +122,7 @@ def transcripts(draw: st.DrawFn) -> Transcript:
     )
 
 
-@given(transcripts())
+@given(transcripts(st.integers(25, 37)))
 def test_the_map_is_its_own_inverse_and_rises_along_the_transcript(transcript: Transcript) -> None:
     mapping = TranscriptMap(transcript)
     positions = list(range(transcript.start + 1, transcript.end + 1))
@@ -135,3 +140,65 @@ def test_the_map_is_its_own_inverse_and_rises_along_the_transcript(transcript: T
     for position, place in zip(positions, places, strict=True):
         nearest = min(bases, key=lambda exonic: (abs(step[exonic] - step[position]), step[exonic]))
         assert (place.base, place.offset) == (bases[nearest], step[position] - step[nearest])
+
+
+# -- differences between transcript and genome -------------------------------------------------------------------------
+
+
+def gapped(strand: Strand) -> Transcript:
+    """Exon blocks 11-20, 22-30, 61-70: the genome has a base at 21 that the transcript lacks; one intron, 31-60."""
+    return Transcript(
+        id="T", gene_id="G", gene_name="G", contig="chr1", strand=strand,
+        exons=((10, 20), (21, 30), (60, 70)), cds=((15, 20), (21, 30), (60, 64)),
+    )  # fmt: skip
+
+
+def test_a_gap_of_one_base_is_no_intron() -> None:
+    found = gapped(Strand.PLUS)
+    assert found.spliced_exons == ((10, 30), (60, 70))
+    assert found.introns == ((30, 60),)
+    assert found.gaps == ((20, 21),)
+    assert [(site.type.value, site.position) for site in found.splice_sites] == [("donor", 30), ("acceptor", 61)]
+    mapping = TranscriptMap(found)
+    # Bases are the transcript's own: 16 is c.1, 20 is c.5, 22 is c.6, 30 is c.14.
+    assert [mapping.label_at(p) for p in (16, 20, 22, 30, 31, 60, 61)] == ["1", "5", "6", "14", "14+1", "15-1", "15"]
+    assert [mapping.exon_number(p) for p in (11, 21, 30, 31, 61)] == [1, 1, 1, None, 2]
+    assert [mapping.intron_number(p) for p in (21, 31, 60)] == [None, 1, 1]
+    assert mapping.cds_offset(21) is None
+    mirrored = TranscriptMap(gapped(Strand.MINUS))
+    assert [mirrored.exon_number(p) for p in (61, 60, 30, 21, 11)] == [1, None, 2, 2, 2]
+    assert [mirrored.intron_number(p) for p in (60, 31, 21)] == [1, 1, None]
+
+
+def test_a_base_that_the_transcript_lacks_has_no_number() -> None:
+    for strand in Strand:
+        mapping = TranscriptMap(gapped(strand))
+        with pytest.raises(NoTranscriptNameError, match="T lacks the genome's base at chr1:21"):
+            mapping.label_at(21)
+    with pytest.raises(InvalidVariantError, match="the 1 nt there are a difference"):
+        TranscriptMap(gapped(Strand.PLUS)).parse_label("5+1")
+
+
+@given(transcripts(st.integers(1, 40)))
+def test_exons_are_counted_over_gaps(transcript: Transcript) -> None:
+    mapping = TranscriptMap(transcript)
+    assert all(end - start >= 25 for start, end in transcript.introns)
+    assert len(transcript.introns) == len(transcript.spliced_exons) - 1
+    numbers = [mapping.exon_number(position) for position in range(transcript.start + 1, transcript.end + 1)]
+    seen = [number for number in dict.fromkeys(numbers) if number is not None]
+    expected = list(range(1, len(transcript.spliced_exons) + 1))
+    assert seen == (expected if transcript.strand is Strand.PLUS else expected[::-1])
+    lacking = {base + 1 for start, end in transcript.gaps for base in range(start, end)}
+    for position in range(transcript.start + 1, transcript.end + 1):
+        if position in lacking:
+            assert mapping.exon_number(position) is not None
+            assert mapping.intron_number(position) is None
+        else:
+            assert mapping.parse_label(mapping.label_at(position)) == position
+
+
+def test_c_positions_need_a_start_codon() -> None:
+    cut = transcript(Strand.PLUS).model_copy(update={"tags": ("cds_start_NF",)})
+    with pytest.raises(InvalidVariantError, match="its coding sequence starts before it"):
+        TranscriptMap(cut).parse_label("5")
+    assert TranscriptMap(cut).parse_label("6", coding=False) == 16
