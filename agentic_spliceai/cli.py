@@ -19,10 +19,12 @@ from agentic_spliceai.run import (
     guarded,
     run_from,
 )
+from agentic_spliceai.splice_engine.errors import SettingError
 
 if TYPE_CHECKING:
     from agentic_spliceai.records.models import RunDetail, RunSummary
     from agentic_spliceai.records.store import RecordStore
+    from agentic_spliceai.splice_engine.base_layer.registry import BaseModelEntry
 
 _GENOME = "demo, GRCh38, GRCh37, or the path of a FASTA file"
 _VARIANT = "chr3-37012011-A-G, SPDI, HGVS (NM_...:c.) or a VCF line"
@@ -135,12 +137,12 @@ def _add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="where to write (default: standard output)")
     parser.add_argument("--format", choices=("tsv", "jsonl"), help="default: by the suffix of the output")
-    parser.add_argument("--quiet", action="store_true", help="show no summary")
+    parser.add_argument("--quiet", action="store_true", help="show neither progress nor summary")
     parser.set_defaults(handler=_score)
 
 
 def _score(arguments: argparse.Namespace) -> int:
-    from agentic_spliceai.orchestration.progress import PlainProgress, ProgressDisplay
+    from agentic_spliceai.orchestration.progress import PlainProgress, ProgressDisplay, counted
     from agentic_spliceai.tools.batch import format_of, read_inputs, score_inputs, write_results
     from agentic_spliceai.tools.context import Resources
     from agentic_spliceai.tools.result_file import refuse_to_overwrite
@@ -167,6 +169,10 @@ def _score(arguments: argparse.Namespace) -> int:
         distance=arguments.distance,
         mask=arguments.mask,
     )
+    # Rows on the screen are progress enough, and a line that is drawn over would run into them.
+    rows_on_screen = arguments.output is None and sys.stdout.isatty()
+    if not arguments.quiet and not rows_on_screen:
+        results = counted(results, sys.stderr)
     summary = write_results(results, arguments.output, output_format, masked=arguments.masked)
     if not arguments.quiet:
         sys.stderr.write(f"{summary}\n")
@@ -207,6 +213,8 @@ def _store() -> RecordStore:
 
 
 def _runs_list(arguments: argparse.Namespace) -> int:
+    if arguments.limit < 1:
+        raise SettingError(f"--limit {arguments.limit} cannot be used.", "Give 1 or more.")
     store = _store()
     store.mark_interrupted()
     found = store.list_runs(arguments.limit)
@@ -275,6 +283,7 @@ def _models_list(arguments: argparse.Namespace) -> int:
                 "files": len(entry.files),
                 "found": found,
                 "downloadable": all(file.url is not None for file in entry.files),
+                "how_to_get": "" if found == len(entry.files) else _how_to_get(entry),
                 "licence": entry.licence,
                 "description": entry.description,
             }
@@ -284,7 +293,18 @@ def _models_list(arguments: argparse.Namespace) -> int:
         return EXIT_OK
     for row in rows:
         print(f"{row['name']:<20} {_availability(row):<14} {row['description']}")
+        if row["how_to_get"]:
+            print(f"{'':<35} {row['how_to_get']}")
     return EXIT_OK
+
+
+def _how_to_get(entry: BaseModelEntry) -> str:
+    if all(file.url is not None for file in entry.files):
+        return "downloaded at first use"
+    mirror = "put its files into the folder AGENTIC_SPLICEAI_MIRROR"
+    if entry.adapter == "spliceai":
+        return f"pip install 'agentic-spliceai[spliceai]' or `make spliceai`; or {mirror}"
+    return mirror
 
 
 def _genomes_list(arguments: argparse.Namespace) -> int:

@@ -1,13 +1,16 @@
 """Run a workflow: `python -m agentic_spliceai.run GRAPH --set variant=... genome=...`.
 
 Exit codes: 0 success; 1 an unexpected error, with traceback; 2 an error that the user can act on, in one line;
-130 stopped by Ctrl-C (143: by SIGTERM).
+130 stopped by Ctrl-C (143: by SIGTERM); 141 the reader of the output has gone, as shells call it.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
 import json
+import os
 import signal
 import sys
 import traceback
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
     from agentic_spliceai.orchestration.validator import CheckedGraph
 
 EXIT_OK, EXIT_UNEXPECTED, EXIT_ERROR, EXIT_INTERRUPTED, EXIT_TERMINATED = 0, 1, 2, 130, 143
+EXIT_NO_READER = 141
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -162,13 +168,42 @@ def guarded(command: Callable[[], int], *, as_json: bool = False, started: Start
     """
     previous = signal.signal(signal.SIGTERM, _terminate)
     try:
+        return _with_output(lambda: _explained(command, as_json, started))
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _with_output(command: Callable[[], int]) -> int:
+    """Run `command` until its output is written, which may fail as late as then."""
+    try:
+        status = command()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_output()
+        return EXIT_NO_READER
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        _drop_output()
+        sys.stderr.write(f"error: there is no room for the output: {error.strerror}. Free some, or write elsewhere.\n")
+        return EXIT_ERROR
+    return status
+
+
+def _drop_output() -> None:
+    """Lead standard output nowhere: Python must not complain about it again when it closes it."""
+    # A standard output that is no file (in a test, in a notebook) has no number, and is not closed at the end either.
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def _explained(command: Callable[[], int], as_json: bool, started: StartedRun | None) -> int:
+    try:
         return command()
     except SpliceEngineError as error:
         _report_error(error, as_json, started)
-        return EXIT_ERROR
-    except BrokenPipeError:
-        # The reader of our output has gone; Python must not complain about it again when it closes stdout.
-        sys.stdout = None
         return EXIT_ERROR
     except KeyboardInterrupt as error:
         _report_stop("interrupted by Ctrl-C", error, as_json, started)
@@ -176,14 +211,14 @@ def guarded(command: Callable[[], int], *, as_json: bool = False, started: Start
     except _TerminatedError as error:
         _report_stop("terminated", error, as_json, started)
         return EXIT_TERMINATED
-    except Exception as error:  # noqa: BLE001 - the last stop: shown whole, with the exit code of a bug
+    except Exception as error:
+        if isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.errno in _NO_ROOM):
+            raise
         traceback.print_exc()
         if as_json:
             message = f"{type(error).__name__}: {error}"
             _print_json_error(started, "unexpected", message, "Report this with the traceback.")
         return EXIT_UNEXPECTED
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 class _TerminatedError(BaseException):

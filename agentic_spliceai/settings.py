@@ -9,6 +9,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agentic_spliceai.splice_engine.errors import SettingError
@@ -46,6 +47,13 @@ class Settings(BaseSettings):
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         return value.expanduser() if value is not None else None
+
+    @field_validator("mirror")
+    @classmethod
+    def _is_folder(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise PydanticCustomError("no_folder", "there is no such folder")
+        return value
 
     @property
     def artifacts_dir(self) -> Path:

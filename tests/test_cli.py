@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -188,3 +189,77 @@ def test_score_that_is_stopped_says_where_its_rows_are(tmp_path: Path, stop: sig
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["version"]) == 0
     assert capsys.readouterr().out == f"agentic-spliceai {__version__}\n"
+
+
+def by_process(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = command.replace("agentic-spliceai", f"{sys.executable} -m agentic_spliceai.cli")
+    return subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        capture_output=True, text=True, timeout=120, check=False, env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("command", ["models list --json", "models list", "score x.txt --genome demo --quiet"])
+def test_a_full_disk_behind_standard_output_is_one_line(command: str, tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text("nonsense\n")
+    done = by_process(f"agentic-spliceai {command} > /dev/full")
+    assert (
+        done.stderr
+        == "error: there is no room for the output: No space left on device. Free some, or write elsewhere.\n"
+    )
+    assert done.returncode == 2
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text("nonsense\n" * 3000)
+    done = by_process("agentic-spliceai score x.txt --genome demo --quiet | head -n 1")
+    assert (done.returncode, done.stderr) == (141, "")
+    assert done.stdout.startswith("index\t")
+
+
+def test_a_missing_driver_is_one_line_without_the_password() -> None:
+    url = "mssql+pymssql://user:secret@localhost/x"
+    done = by_process("agentic-spliceai runs list", AGENTIC_SPLICEAI_DATABASE_URL=url)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "needs a driver that is not installed (No module named 'pymssql')" in done.stderr
+    assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize("limit", ["0", "-1"])
+def test_a_list_of_less_than_one_run_is_refused(limit: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs", "list", "--limit", limit]) == 2
+    assert capsys.readouterr().err == f"error: --limit {limit} cannot be used. Give 1 or more.\n"
+
+
+def test_models_that_are_missing_say_how_to_get_them(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["models", "list", "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["small"]["how_to_get"] == ""
+    assert rows["openspliceai"]["how_to_get"] == "downloaded at first use"
+    if rows["spliceai"]["found"] < rows["spliceai"]["files"]:
+        assert "pip install 'agentic-spliceai[spliceai]' or `make spliceai`" in rows["spliceai"]["how_to_get"]
+    assert main(["models", "list"]) == 0
+    assert "downloaded at first use" in capsys.readouterr().out
+
+
+def test_score_shows_progress_unless_quiet(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentic_spliceai.orchestration.progress._SECONDS_BETWEEN_LINES", 0)
+    (tmp_path / "x.txt").write_text("nonsense\n")
+    assert main(["score", "x.txt", "--genome", "demo", "-o", "x.tsv"]) == 0
+    assert capsys.readouterr().err.startswith("  1 inputs, ")
+    assert main(["score", "x.txt", "--genome", "demo", "-o", "x.tsv", "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_another_contig_on_the_demo_says_which_genome_to_give(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["interpret", "chr17-7670608-C-T", "--quiet", "--no-record"]) == 2
+    assert capsys.readouterr().err == (
+        "error: contig 'chr17' is not in the file. "
+        "This is the demo genome; add --genome GRCh38 (or genome=GRCh38 with --set).\n"
+    )

@@ -130,3 +130,20 @@ def test_what_cannot_be_scored_is_refused_with_the_reason(
     assert result["status"] == "failed"
     assert result["error"]["code"] == code
     assert result["error"]["advice"]
+
+
+def test_a_gene_name_that_does_not_fit_its_transcript_is_refused(mirror: Path, tmp_path: Path) -> None:
+    inputs = ("variant=NM_000546.6(BRCA1):c.1100+1G>A", "genome=GRCh38")
+    error = interpret(mirror, tmp_path, *inputs, code=2)["error"]
+    assert error["code"] == "invalid_variant"
+    assert "TP53" in error["message"]
+
+
+def test_how_a_description_was_read_is_said(mirror: Path, tmp_path: Path) -> None:
+    """c.*10 of TP53's standard transcript is a C; the text fits another transcript, and the report says so."""
+    result = interpret(mirror, tmp_path, "variant=TP53:c.*10A>G", "genome=GRCh38")["interpretation"]
+    assert result["genes"][0]["delta"]["transcript_id"] != "NM_000546"
+    [note] = [text for text in result["unknowns"] if "does not fit NM_000546" in text]
+    assert result["genes"][0]["delta"]["transcript_id"] in note
+    named = interpret(mirror, tmp_path, "variant=NM_000546.1:c.1100+1G>A", "genome=GRCh38")["interpretation"]
+    assert any("NM_000546.1 was asked for" in text for text in named["unknowns"])

@@ -251,3 +251,16 @@ def test_a_setting_of_a_wrong_value_is_refused(monkeypatch: pytest.MonkeyPatch, 
     reset_settings()
     with pytest.raises(SettingError, match=f"AGENTIC_SPLICEAI_{name}='{value}'"):
         get_settings()
+
+
+def test_a_mirror_that_is_no_folder_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AGENTIC_SPLICEAI_MIRROR", str(tmp_path / "Nope"))
+    reset_settings()
+    with pytest.raises(SettingError, match=r"AGENTIC_SPLICEAI_MIRROR='.*/Nope': there is no such folder\."):
+        get_settings()
+
+
+def test_a_full_stop_stands_between_what_is_wrong_and_what_to_do() -> None:
+    assert str(SettingError("no room: File exists", "Give a folder.")) == "no room: File exists. Give a folder."
+    assert str(SettingError("no room.", "Give a folder.")) == "no room. Give a folder."
+    assert str(SettingError("is it?", "")) == "is it?"

@@ -14,7 +14,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO
+
+from pydantic import Field
 
 from agentic_spliceai.splice_engine.base_layer.results import SpliceDelta, VariantResult
 from agentic_spliceai.splice_engine.errors import NotScored, ResourceError, SettingError
@@ -28,13 +30,17 @@ if TYPE_CHECKING:
 
 OutputFormat = Literal["tsv", "jsonl"]
 
-_INPUTS_PER_CHUNK = 64
+# No more than the scorer takes at once, so that rows come as they are made.
+_INPUTS_PER_CHUNK = 8
+_GZIP = b"\x1f\x8b"
 _VCF_SUFFIXES = (".vcf", ".vcf.gz", ".vcf.bgz")
 _VCF_HEADER = "##fileformat=VCF"
 _KINDS = ("acceptor_gain", "acceptor_loss", "donor_gain", "donor_loss")
 COLUMNS = (
     "index",
     "input",
+    "record",
+    "id",
     "variant",
     "gene_id",
     "gene_name",
@@ -47,6 +53,7 @@ COLUMNS = (
     "masked",
     "reason_code",
     "reason",
+    "advice",
 )
 
 
@@ -62,11 +69,24 @@ class BatchInput:
         What a file with columns says; None where the text is still to be read.
     not_scored
         The reason why there is no variant to score.
+    record
+        1-based number of the VCF's record, or of the list's line; 0 where it comes from no file.
+    id
+        The VCF's ID column; empty where it has none.
     """
 
     text: str
     raw: RawVariant | None = None
     not_scored: NotScored | None = None
+    record: int = 0
+    id: str = ""
+
+
+class BatchResult(VariantResult):
+    """One row of a batch, with where its input stands in the file."""
+
+    record: int = Field(default=0, ge=0, description="1-based number of the VCF's record, or of the list's line.")
+    id: str = Field(default="", description="The VCF's ID column; empty where it has none.")
 
 
 @dataclass(frozen=True)
@@ -93,15 +113,17 @@ def read_inputs(source: str, build: GenomeBuild | None = None, stdin: TextIO | N
         At once if the file cannot be read; from the iterator where it turns out to be damaged further on.
     """
     if source == "-":
-        return _read_stream(stdin or _standard_input(), build)
+        stream = stdin or _standard_input()
+        zipped = _zipped(stream)
+        return _first_at_once(_read_zipped(zipped, build)) if zipped else _read_stream(stream, build)
     path = Path(source).expanduser()
     if path.name.lower().endswith(_VCF_SUFFIXES) or _begins_as_vcf(path):
         inputs = _read_vcf(path, build)
     else:
         from agentic_spliceai.splice_engine.genome.text_files import numbered_lines
 
-        inputs = _from_lines(line for _, line in numbered_lines(path, ResourceError, "the list of variants"))
-    return chain(list(islice(inputs, 1)), inputs)
+        inputs = _from_lines(numbered_lines(path, ResourceError, "the list of variants"))
+    return _first_at_once(inputs)
 
 
 def score_inputs(
@@ -115,7 +137,7 @@ def score_inputs(
     transcripts: Sequence[str] = (),
     distance: int,
     mask: str = "annotated",
-) -> Iterator[VariantResult]:
+) -> Iterator[BatchResult]:
     """Open genome and model, and return an iterator that scores inputs as they come: one result an input, in order.
 
     Raises
@@ -132,19 +154,28 @@ def score_inputs(
     return _score(inputs, scorer)
 
 
-def _score(inputs: Iterable[BatchInput], scorer: VariantScorer) -> Iterator[VariantResult]:
+def _score(inputs: Iterable[BatchInput], scorer: VariantScorer) -> Iterator[BatchResult]:
     stream = enumerate(inputs)
     while chunk := list(islice(stream, _INPUTS_PER_CHUNK)):
         results = scorer.score_all([item.raw or item.text for _, item in chunk if item.not_scored is None])
         for index, item in chunk:
             if item.not_scored is not None:
-                yield VariantResult(index=index, text=item.text, not_scored=item.not_scored)
+                found = VariantResult(index=index, text=item.text, not_scored=item.not_scored)
             else:
-                yield next(results).model_copy(update={"index": index})
+                found = next(results)
+            yield BatchResult(
+                index=index,
+                text=found.text,
+                variant=found.variant,
+                deltas=found.deltas,
+                not_scored=found.not_scored,
+                record=item.record,
+                id=item.id,
+            )
 
 
 def write_results(
-    results: Iterable[VariantResult], output: str | None, output_format: OutputFormat, *, masked: bool
+    results: Iterable[BatchResult], output: str | None, output_format: OutputFormat, *, masked: bool
 ) -> BatchSummary:
     """Write results as they come, one line a gene, or one with the reason; to standard output where `output` is None.
 
@@ -190,14 +221,15 @@ def format_of(output: str | None) -> OutputFormat:
     raise SettingError(f"cannot write {output}: the suffix {suffix!r} is unknown.", "Use .tsv or .jsonl, or --format.")
 
 
-def _rows(result: VariantResult, masked: bool) -> Iterator[list[object]]:
+def _rows(result: BatchResult, masked: bool) -> Iterator[list[object]]:
     variant = str(result.variant) if result.variant else ""
+    head = [result.index, _one_cell(result.text), result.record or "", _one_cell(result.id), variant]
     if result.not_scored is not None:
         reason = result.not_scored
-        empty = [""] * (len(COLUMNS) - 5)
-        yield [result.index, _one_cell(result.text), variant, *empty, reason.code, _one_cell(reason.message)]
+        empty = [""] * (len(COLUMNS) - len(head) - 3)
+        yield [*head, *empty, reason.code, _one_cell(reason.message), _one_cell(reason.advice)]
     for delta in result.deltas:
-        yield [result.index, _one_cell(result.text), variant, *_cells(delta, masked), "", ""]
+        yield [*head, *_cells(delta, masked), "", "", ""]
 
 
 def _one_cell(text: str) -> str:
@@ -216,11 +248,16 @@ def _cells(delta: SpliceDelta, masked: bool) -> list[object]:
     return [*head, *changes, delta.provenance.predictor, delta.provenance.version, "true" if masked else "false"]
 
 
-def _from_lines(lines: Iterable[str]) -> Iterator[BatchInput]:
-    for line in lines:
+def _first_at_once(inputs: Iterator[BatchInput]) -> Iterator[BatchInput]:
+    """Read the first input now, so that a file that cannot be read is heard of before anything is written."""
+    return chain(list(islice(inputs, 1)), inputs)
+
+
+def _from_lines(lines: Iterable[tuple[int, str]]) -> Iterator[BatchInput]:
+    for number, line in lines:
         text = _printable(line.strip())
         if text and not text.startswith("#"):
-            yield BatchInput(text)
+            yield BatchInput(text, record=number)
 
 
 def _read_vcf(path: Path, build: GenomeBuild | None) -> Iterator[BatchInput]:
@@ -229,7 +266,8 @@ def _read_vcf(path: Path, build: GenomeBuild | None) -> Iterator[BatchInput]:
     for allele in iter_vcf(path, build):
         text = _printable(allele.text)
         raw = replace(allele.raw, text=text) if allele.raw else None
-        yield BatchInput(text, raw, allele.error.as_not_scored() if allele.error else None)
+        identifier = "" if allele.id == "." else _printable(allele.id)
+        yield BatchInput(text, raw, allele.error.as_not_scored() if allele.error else None, allele.record, identifier)
 
 
 def _standard_input() -> TextIO:
@@ -242,8 +280,7 @@ def _standard_input() -> TextIO:
 def _read_stream(stream: TextIO, build: GenomeBuild | None) -> Iterator[BatchInput]:
     first = stream.readline()
     if not first.startswith(_VCF_HEADER):
-        yield from _from_lines([first])
-        yield from _from_lines(stream)
+        yield from _from_lines(enumerate(chain([first], stream), 1))
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "stdin.vcf"
@@ -251,6 +288,20 @@ def _read_stream(stream: TextIO, build: GenomeBuild | None) -> Iterator[BatchInp
             handle.write(first)
             shutil.copyfileobj(stream, handle)
         yield from _read_vcf(path, build)
+
+
+def _zipped(stream: TextIO) -> BinaryIO | None:
+    """Return the bytes behind a stream that has not been read from, if they are gzipped."""
+    binary = getattr(stream, "buffer", None)
+    return binary if isinstance(binary, io.BufferedReader) and binary.peek(2)[:2] == _GZIP else None
+
+
+def _read_zipped(stream: BinaryIO, build: GenomeBuild | None) -> Iterator[BatchInput]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stdin.gz"
+        with path.open("wb") as handle:
+            shutil.copyfileobj(stream, handle)
+        yield from read_inputs(str(path), build)
 
 
 def _begins_as_vcf(path: Path) -> bool:

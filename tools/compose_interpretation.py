@@ -11,7 +11,7 @@ from agentic_spliceai.records.interpretation import GeneInterpretation, Interpre
 from agentic_spliceai.splice_engine.base_layer.results import SpliceDelta
 from agentic_spliceai.splice_engine.consequence.types import EventType, Strength
 from agentic_spliceai.splice_engine.errors import UnknownGeneError
-from agentic_spliceai.splice_engine.genome.hgvs import hgvs_c_of_gene
+from agentic_spliceai.splice_engine.genome.hgvs import hgvs_c_of_gene, reading_notes
 from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
 from agentic_spliceai.splice_engine.genome.types import Gene, Transcript, Variant
 from agentic_spliceai.splice_engine.meta_layer.results import MetaStatus
@@ -91,7 +91,7 @@ def run(args: ComposeInterpretationArgs, context: ToolContext) -> ComposeInterpr
         genes=tuple(genes),
         verdict=_verdict(genes),
         is_demo=bundle.is_demo,
-        unknowns=_unknowns(genes),
+        unknowns=_unknowns(genes, reading_notes(args.text, args.variant, bundle.annotation, bundle.genome)),
         timings={step: round(seconds, 4) for step, seconds in context.timings.items()},
     )
     return ComposeInterpretationResult(interpretation=interpretation, verdict=interpretation.verdict)
@@ -127,16 +127,20 @@ def _verdict(genes: list[GeneInterpretation]) -> str:
     return f"{first.consequence.verdict.rstrip('.')} ({'; '.join(tail)})."
 
 
-def _unknowns(genes: list[GeneInterpretation]) -> tuple[str, ...]:
+def _unknowns(genes: list[GeneInterpretation], notes: tuple[str, ...]) -> tuple[str, ...]:
     """Collect what the interpretation as a whole does not know; each gene's own limits stay with its consequence."""
-    found: list[str] = []
+    found = list(notes)
     for gene in genes:
-        thresholds = gene.delta.provenance.thresholds
+        provenance = gene.delta.provenance
+        thresholds = provenance.thresholds
         if gene.triage.status is MetaStatus.NO_TRAINED_MODEL:
             found.append(gene.triage.message)
         if not thresholds.calibrated:
+            found.append(f"The thresholds were not calibrated for {provenance.predictor}: {thresholds.source}.")
+        if provenance.distance > (sight := provenance.context // 2):
             found.append(
-                f"The thresholds were not calibrated for {gene.delta.provenance.predictor}: {thresholds.source}."
+                f"{provenance.predictor} sees {sight} nt either side: "
+                "a change further than that from the variant cannot show."
             )
         if (share := gene.delta.context.unknown_fraction) > 0:
             found.append(

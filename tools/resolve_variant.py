@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from agentic_spliceai.splice_engine.errors import UnknownContigError
 from agentic_spliceai.splice_engine.genome.types import Variant
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
 from agentic_spliceai.tools.types import TRANSCRIPT, GenomeArgs
+
+_DEMO_ADVICE = "This is the demo genome; add --genome GRCh38 (or genome=GRCh38 with --set)."
 
 
 class ResolveVariantArgs(GenomeArgs):
@@ -35,7 +38,12 @@ def run(args: ResolveVariantArgs, context: ToolContext) -> ResolveVariantResult:
     from agentic_spliceai.splice_engine.genome.resolve import resolve_variant
 
     bundle = context.resources.genome(args.genome, args.annotation)
-    variant = resolve_variant(args.text, bundle.genome, bundle.annotation)
+    try:
+        variant = resolve_variant(args.text, bundle.genome, bundle.annotation)
+    except UnknownContigError as error:
+        if not bundle.is_demo:
+            raise
+        raise UnknownContigError(error.message, _DEMO_ADVICE) from error
     return ResolveVariantResult(
         text=args.text,
         variant=variant,

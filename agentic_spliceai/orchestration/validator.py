@@ -244,6 +244,21 @@ class _Check:
         if clash(annotation, info.annotation):
             wanted = type_name(info.annotation)
             self._add(at, f"{text} is {type_name(annotation)}, but {name!r} takes {wanted}")
+            return
+        reference = parse_reference(text)
+        if reference is not None and reference.source == INPUTS:
+            self._check_default(reference.path[0], f"{node.name}.{name}", info)
+
+    def _check_default(self, name: str, reader: str, info: FieldInfo) -> None:
+        """Check an input's default against a parameter that it is handed to; its type has been checked before."""
+        spec = self.parts.inputs[name]
+        default = spec.default
+        if default is None or not _is_of(spec, default) or (spec.choices and default not in spec.choices):
+            return
+        message = literal_problem(info, default)
+        if message:
+            place: Place = ("inputs", name, "default")
+            self._add(place, f"input {name!r}: the default {default!r} cannot be used by {reader}: {message}")
 
     def _check_literal(self, at: Place, name: str, value: Any, info: FieldInfo) -> None:
         nested = nested_references(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ from agentic_spliceai.records.models import (
 from agentic_spliceai.records.process import has_ended
 
 _WITHOUT = "To go on without keeping a record, add --no-record."
+_PASSWORD = re.compile(r":.*@")
 _LOCK_POLL = 0.01  # seconds
 
 
@@ -57,9 +59,9 @@ class RecordStore:
         self._busy_timeout = busy_timeout
         try:
             self._url = make_url(url)
-        except ArgumentError:
+        except (ArgumentError, ValueError):  # ValueError: a port that is no number
             raise RecordError(
-                f"{url!r} is no database URL.",
+                f"{_PASSWORD.sub(':***@', url)!r} is no database URL.",
                 "Give one like sqlite:////folder/records.sqlite in AGENTIC_SPLICEAI_DATABASE_URL.",
             ) from None
         self._engine: Engine | None = None
@@ -198,7 +200,7 @@ class RecordStore:
         try:
             with Session(self._open()) as session:
                 yield session
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, ModuleNotFoundError) as error:
             raise self._explain(error) from error
 
     def _open(self) -> Engine:
@@ -222,7 +224,7 @@ class RecordStore:
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
         where = f"the database {self.location}"
         if isinstance(error, NoSuchModuleError | ModuleNotFoundError):
-            return RecordError(f"{where} needs a driver that is not installed ({cause}).", _WITHOUT)
+            return RecordError(f"{where} needs a driver that is not installed ({cause}).", f"Install it. {_WITHOUT}")
         for sign, what, advice in (
             ("locked", "is locked by another process", "Wait until the other process has finished."),
             (
@@ -236,7 +238,10 @@ class RecordStore:
         ):
             if sign in cause:
                 return RecordError(f"{where} {what} ({cause}).", f"{advice} {_WITHOUT}")
-        return RecordError(f"{where} cannot be used ({cause}).", f"Check AGENTIC_SPLICEAI_DATABASE_URL. {_WITHOUT}")
+        return RecordError(
+            f"{where} cannot be used ({cause}).",
+            f"Check AGENTIC_SPLICEAI_DATA_DIR and AGENTIC_SPLICEAI_DATABASE_URL. {_WITHOUT}",
+        )
 
 
 def _create_tables(engine: Engine) -> None:

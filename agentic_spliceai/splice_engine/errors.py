@@ -36,7 +36,9 @@ class SpliceEngineError(Exception):
         self.advice = advice
 
     def __str__(self) -> str:
-        return f"{self.message} {self.advice}".strip()
+        # Some messages end with what another program said, which has no full stop.
+        stop = "." if self.advice and self.message[-1:] not in ".!?:;" else ""
+        return f"{self.message}{stop} {self.advice}".strip()
 
     def as_not_scored(self) -> NotScored:
         """Return the error as the row that stands for it in a batch."""

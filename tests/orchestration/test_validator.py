@@ -37,6 +37,12 @@ DEFECTS = {
     "unknown type of an input": ("type: integer", "type: int", 6, "input 'weight': type: input should be 'string'"),
     "default of another type": ("default: 1,", "default: one,", 6, "default 'one' is no integer"),
     "boolean default of an integer": ("default: 1,", "default: true,", 6, "default True is no integer"),
+    "default out of a parameter's bounds": (
+        "default: 1,",
+        "default: -500,",
+        6,
+        "input 'weight': the default -500 cannot be used by make.weight: ",
+    ),
     "default outside the choices": ("default: fast,", "default: quick,", 7, "default 'quick' is not among its choices"),
     "choice of another type": ("[fast, slow]", "[fast, slow, 3]", 7, "choice 3 is no string"),
     "misspelt key of a node": (

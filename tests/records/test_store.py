@@ -222,7 +222,17 @@ def test_a_damaged_database(tmp_path: Path, content: bytes) -> None:
     store.close()
 
 
-@pytest.mark.parametrize("url", ["not a url", "nodialect://x/y", "postgresql+asyncpg2://u:secret@h/d"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "not a url",
+        "nodialect://x/y",
+        "postgresql+asyncpg2://u:secret@h/d",
+        "mssql+pymssql://u:secret@h/d",
+        "x://u:sec/secret@h:port/d",
+        "://u:secret@h",
+    ],
+)
 def test_a_database_that_cannot_be_opened(url: str) -> None:
     def use() -> None:
         RecordStore(url).list_runs()
@@ -234,7 +244,7 @@ def test_a_database_that_cannot_be_opened(url: str) -> None:
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(RecordError, match="cannot be used"):
+    with pytest.raises(RecordError, match=r"AGENTIC_SPLICEAI_DATA_DIR.*AGENTIC_SPLICEAI_DATABASE_URL"):
         RecordStore(f"sqlite:///{tmp_path / 'file' / 'records.sqlite'}").list_runs()
 
 

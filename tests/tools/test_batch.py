@@ -13,9 +13,16 @@ from pathlib import Path
 import pytest
 
 from agentic_spliceai.settings import Settings
-from agentic_spliceai.splice_engine.base_layer.results import VariantResult
 from agentic_spliceai.splice_engine.errors import NotScored, ResourceError, SettingError
-from agentic_spliceai.tools.batch import COLUMNS, format_of, read_inputs, score_inputs, write_results
+from agentic_spliceai.tools.batch import (
+    COLUMNS,
+    BatchInput,
+    BatchResult,
+    format_of,
+    read_inputs,
+    score_inputs,
+    write_results,
+)
 from agentic_spliceai.tools.context import Resources
 
 VCF_HEAD = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\n"
@@ -85,6 +92,11 @@ def test_every_input_has_its_row_in_order(
     assert [row["index"] for row in table] == ["0", "1", "2", "3", "4"]
     assert [row["reason_code"] for row in table] == ["", "unsupported_allele", "invalid_variant", "unknown_contig", ""]
     assert table[2]["input"] == "minigene x . G A"
+    assert [row["record"] for row in table] == ["1", "1", "2", "3", "4"]
+    assert [row["id"] for row in table] == ["", "", "", "", "rs1"]
+    assert table[3]["advice"] == "It has minigene; use one of its 1 names."
+    assert COLUMNS[:4] == ("index", "input", "record", "id")
+    assert COLUMNS[-2:] == ("reason", "advice")
     assert (summary.inputs, summary.scored) == (5, 2)
     assert str(summary).startswith("5 inputs: 2 scored, not scored: invalid_variant 1, unknown_contig 1")
     delta = results[0].deltas[0]
@@ -102,6 +114,7 @@ def test_every_input_has_its_row_in_order(
     lines = [json.loads(line) for line in (tmp_path / "m.jsonl").read_text().splitlines()]
     assert [line["text"] for line in lines] == TEXTS
     assert lines[3]["not_scored"]["code"] == "unknown_contig"
+    assert (lines[4]["record"], lines[4]["id"]) == (4, "rs1")
 
 
 def test_bytes_that_are_no_text_become_a_row(resources: Resources, tmp_path: Path) -> None:
@@ -112,8 +125,8 @@ def test_bytes_that_are_no_text_become_a_row(resources: Resources, tmp_path: Pat
     assert write_results(results, str(tmp_path / "out.tsv"), "tsv", masked=False).scored == 1
 
 
-def refused(number: int) -> VariantResult:
-    return VariantResult(
+def refused(number: int) -> BatchResult:
+    return BatchResult(
         index=number, text="nonsense", not_scored=NotScored(code="invalid_variant", message="No.", advice="No.")
     )
 
@@ -124,7 +137,7 @@ def test_results_are_written_as_they_come_beside_an_earlier_file(tmp_path: Path)
     out.chmod(0o640)
     seen: list[int] = []
 
-    def watched() -> Iterator[VariantResult]:
+    def watched() -> Iterator[BatchResult]:
         for number in range(3):
             (growing,) = tmp_path.glob("out.tsv.*")
             seen.append(len(growing.read_text().splitlines()))
@@ -146,7 +159,7 @@ def test_what_stops_a_batch_leaves_the_earlier_file_and_a_partial_one(tmp_path: 
     out.write_text("earlier\n")
     (tmp_path / "out.tsv.partial").write_text("of another day\n")
 
-    def stopped() -> Iterator[VariantResult]:
+    def stopped() -> Iterator[BatchResult]:
         yield refused(0)
         raise stop
 
@@ -211,3 +224,34 @@ def test_formats_go_by_the_suffix(tmp_path: Path) -> None:
         format_of("x.xlsx")
     with pytest.raises(SettingError, match="cannot write"):
         write_results([], str(tmp_path / "no" / "x.tsv"), "tsv", masked=False)
+
+
+def test_a_list_names_the_line_of_each_input(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("# mine\n\nchr1-5-A-G\nchr1-6-A-G\n")
+    assert [(item.record, item.id) for item in read_inputs(str(tmp_path / "list.txt"))] == [(3, ""), (4, "")]
+    given = io.StringIO("\nchr1-5-A-G\n")
+    assert [item.record for item in read_inputs("-", stdin=given)] == [2]
+
+
+def test_rows_come_before_the_inputs_end(resources: Resources) -> None:
+    taken: list[int] = []
+
+    def endless() -> Iterator[BatchInput]:
+        for number in range(100):
+            taken.append(number)
+            yield BatchInput("minigene-2139-G-A" if number % 2 else "nonsense")
+
+    results = score_inputs(endless(), resources, genome="demo", base_model="small", distance=50)
+    assert [next(results).index for _ in range(9)] == list(range(9))
+    assert len(taken) <= 16
+
+
+@pytest.mark.parametrize("text", [VCF, "minigene-2139-G-A\n"])
+def test_standard_input_may_be_gzipped(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    zipped = gzip.compress(text.encode())
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(zipped)), encoding="ascii"))
+    assert [item.text for item in read_inputs("-")] == (TEXTS if text is VCF else ["minigene-2139-G-A"])
+    cut = io.BufferedReader(io.BytesIO(zipped[:12]))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(cut, encoding="ascii"))
+    with pytest.raises(ResourceError, match="is damaged after line 0"):
+        read_inputs("-")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -178,3 +179,29 @@ def test_unknown_names_get_near_ones(context: ToolContext) -> None:
 def test_a_genome_and_a_model_are_opened_once(context: ToolContext) -> None:
     assert context.resources.genome("demo") is context.resources.genome("demo")
     assert context.resources.base_model("small") is context.resources.base_model("small")
+
+
+def test_what_lies_beyond_the_model_s_sight_is_named(context: ToolContext, walk: dict[str, dict[str, Any]]) -> None:
+    provenance = walk["score"]["scores"][0]["delta"]["provenance"]
+    assert provenance["distance"] == 500
+    half = provenance["context"] // 2
+    note = f"small sees {half} nt either side: a change further than that from the variant cannot show."
+    assert (note in walk["compose"]["interpretation"]["unknowns"]) is (half < 500)
+    assert half < 500
+
+
+def test_a_version_that_the_annotation_does_not_name_is_said(context: ToolContext, tmp_path: Path) -> None:
+    genes = files("agentic_spliceai.demo").joinpath("minigene.gtf").read_text()
+    (tmp_path / "own.gtf").write_text(genes.replace("DEMO1.1", "ENST00000000001"))
+    own = {"genome": "demo", "annotation": str(tmp_path / "own.gtf")}
+    text = "ENST00000000001.3:c.238+1G>A"
+    variant = call(context, "resolve_variant", text=text, **own)["variant"]
+    scores = call(context, "score_variant", variant=variant, base_model="small", **own)["scores"]
+    composed = call(
+        context, "compose_interpretation", text=text, variant=variant, scores=scores,
+        triage=call(context, "triage_variant", scores=scores)["genes"],
+        consequences=call(context, "infer_consequence", scores=scores, **own)["genes"], **own,
+    )  # fmt: skip
+    unknowns = composed["interpretation"]["unknowns"]
+    assert [note for note in unknowns if note.startswith("ENST00000000001.3 was asked for")]
+    assert not [note for note in unknowns if "either side" in note]

@@ -16,8 +16,8 @@ Rules
 6. An internal exon that the variant itself removes, bases or both splice sites, is skipped whatever the scores say; it
    comes first, neighbouring ones as one event.
 
-Scores: a shift rests on its gain, a skipped exon or retained intron on the larger of its losses (a second loss can only
-add to the first), a pseudoexon on the smaller of its two sites.
+Scores: a shift rests on its gain (its strength on the larger of gain and loss), a skipped exon or retained intron on
+the larger of its losses (a second loss can only add to the first), a pseudoexon on the smaller of its two sites.
 """
 
 from __future__ import annotations
@@ -175,9 +175,17 @@ class EventFinder:
         clusters.sort(key=lambda cluster: (_RANK[cluster[0].strength], cluster[0].score), reverse=True)
         events: dict[tuple[object, ...], Draft] = {}
         for cluster in [[draft] for draft in self._removals()] + clusters:
-            for place, draft in enumerate(cluster):
+            possible = [draft for draft in cluster if not self._is_impossible(draft)]
+            for place, draft in enumerate(possible):
                 events.setdefault(draft.key, replace(draft, alternative=place > 0))
         return tuple(events.values())
+
+    def _is_impossible(self, draft: Draft) -> bool:
+        """Whether an event retains an intron that the variant deletes whole."""
+        if draft.type is not EventType.INTRON_RETENTION or draft.intron is None:
+            return False
+        donor_end, acceptor_end = self._ref[draft.intron][1], self._ref[draft.intron + 1][0]
+        return self._edit.start <= donor_end and acceptor_end <= self._edit.end
 
     # -- removed exons -----------------------------------------------------------------------------------------------
 
@@ -314,7 +322,8 @@ class EventFinder:
         exon = (start, new.boundary) if donor else (new.boundary, end)
         place = self._edit.nearest_preimage(new.boundary)
         competes = site.loss < self._thresholds.weak
-        strength = self.strength(new.gain)
+        # A lost site is as sure a sign as the gain; without a loss the new site may or may not be used.
+        strength = self.strength(new.gain if competes else max(new.gain, site.loss))
         return Draft(
             type=EventType.DONOR_SHIFT if donor else EventType.ACCEPTOR_SHIFT,
             score=new.gain,

@@ -95,10 +95,10 @@ def event_text(draft: Draft) -> str:
 def _skip_text(draft: Draft) -> str:
     exon = (draft.exon or 0) + 1
     if draft.removed:
+        if draft.removed > 1:
+            return f"the variant itself removes exons {exon} to {exon + draft.removed - 1} ({-draft.length_change} nt)"
         losses = _losses_text(draft.support) or "the model saw no splice site there"
-        many = draft.removed > 1
-        named = f"exons {exon} to {exon + draft.removed - 1}" if many else f"exon {exon}"
-        return f"the variant itself removes {named} ({-draft.length_change} nt; {losses})"
+        return f"the variant itself removes exon {exon} ({-draft.length_change} nt; {losses})"
     return f"exon {exon} ({_span_length(draft)} nt) is predicted to be skipped ({_losses_text(draft.support)})"
 
 

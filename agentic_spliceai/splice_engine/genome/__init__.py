@@ -13,6 +13,7 @@ from agentic_spliceai.splice_engine.genome.hgvs import (
     hgvs_c_of_gene,
     hgvs_g,
     parse_hgvs_c,
+    reading_notes,
 )
 from agentic_spliceai.splice_engine.genome.normalization import normalize_variant
 from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
@@ -61,6 +62,7 @@ __all__ = [
     "parse_raw",
     "parse_variant",
     "read_vcf_header",
+    "reading_notes",
     "refseq_accession",
     "refseq_build",
     "resolve_variant",

@@ -21,7 +21,7 @@ from agentic_spliceai.splice_engine.errors import (
 )
 from agentic_spliceai.splice_engine.genome.annotation import GeneAnnotation
 from agentic_spliceai.splice_engine.genome.annotation_table import MANE_SELECT
-from agentic_spliceai.splice_engine.genome.contigs import refseq_accession
+from agentic_spliceai.splice_engine.genome.contigs import canonical_contig, refseq_accession
 from agentic_spliceai.splice_engine.genome.normalization import normalize_variant, shift_left, shift_right, trim
 from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
 from agentic_spliceai.splice_engine.genome.sequence import reverse_complement
@@ -159,6 +159,7 @@ def parse_hgvs_c(text: str, annotation: GeneAnnotation, genome: ReferenceGenome)
     named = next((name for name in (inner, outer) if name and _TRANSCRIPT_LIKE.fullmatch(name)), None)
     if named is not None:
         transcript = annotation.transcript(named)
+        _check_gene_name(text, inner if named == outer else outer, transcript, annotation)
         return _from_transcript(text, match, transcript, annotation, genome)
     gene_or_transcript = _gene_or_transcript(outer, annotation)
     if isinstance(gene_or_transcript, Transcript):
@@ -222,6 +223,46 @@ def version_note(text: str, annotation: GeneAnnotation) -> str | None:
     if found != named[: version.start()]:
         return None
     return f"{named} was asked for; the annotation names no versions, and positions may differ between versions."
+
+
+def reading_notes(text: str, variant: Variant, annotation: GeneAnnotation, genome: ReferenceGenome) -> tuple[str, ...]:
+    """Say how a description on a transcript was read, where it could have been meant otherwise.
+
+    Parameters
+    ----------
+    text, variant
+        What `parse_hgvs_c` has read, and what it has returned; any other text gives no notes.
+
+    Returns
+    -------
+    tuple of str
+        A sentence if a version was named that the annotation does not know, and one if a description after a gene's
+        name does not fit the gene's representative transcript and was read on another.
+    """
+    notes = [note] if (note := version_note(text, annotation)) is not None else []
+    match = _DESCRIPTION.fullmatch(clean(text))
+    if match is None or any(name and _TRANSCRIPT_LIKE.fullmatch(name) for name in (match["inner"], match["reference"])):
+        return tuple(notes)
+    read_on = described_transcript(text, variant, annotation, genome)
+    gene = _gene_or_transcript(match["reference"], annotation)
+    if read_on is not None and isinstance(gene, Gene):
+        notes.append(
+            f"{shortened(text)} does not fit {gene.representative_id}, the representative transcript of {gene.name}; "
+            f"it was read on {read_on}."
+        )
+    return tuple(notes)
+
+
+def _check_gene_name(text: str, name: str | None, transcript: Transcript, annotation: GeneAnnotation) -> None:
+    """Refuse `NM_000546.6(BRCA1):c.`: the name beside a transcript has to be its gene's, or its contig's."""
+    if name is None or name.lower() in (transcript.gene_name.lower(), transcript.gene_id.lower()):
+        return
+    if canonical_contig(name) == transcript.contig:
+        return
+    raise InvalidVariantError(
+        f"{shortened(text)}: {transcript.id} is a transcript of {transcript.gene_name}, not of {shortened(name)}.",
+        "Check the gene and the transcript.",
+    )
 
 
 def _gene_or_transcript(name: str, annotation: GeneAnnotation) -> Gene | Transcript:

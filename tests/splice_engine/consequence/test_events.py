@@ -198,6 +198,23 @@ def test_a_cryptic_site_must_gain_half_of_what_was_lost_to_come_first(gene: Toy)
         assert [event.alternative for event in found.events] == [False, True, True]
 
 
+def test_a_lost_site_is_strong_evidence_even_if_its_replacement_gains_less(gene: Toy) -> None:
+    end = gene.exons[1][1]
+    found = gene.infer(_snv(gene, end), gene.sites() | {("donor", end - 1): 0.05, ("donor", end + 5): 0.49})
+    assert found.primary.type is EventType.DONOR_SHIFT
+    assert found.primary.score == pytest.approx(0.49)
+    assert found.primary.strength is Strength.STRONG
+    assert "strong evidence" in found.verdict
+
+
+def test_an_intron_that_the_variant_deletes_is_not_retained(gene: Toy) -> None:
+    """From inside exon 3 to inside exon 4: the two are one exon now, whatever the model says of their ends."""
+    first, second = gene.exons[2], gene.exons[3]
+    start, end = first[1] - 3, second[0] + 3
+    found = gene.infer(gene.variant(start, end, ""), _cut(gene, start, end))
+    assert all(event.type is not EventType.INTRON_RETENTION for event in found.events)
+
+
 def test_a_gain_without_a_loss_competes_in_weaker_words(gene: Toy) -> None:
     start = gene.exons[2][0]
     found = gene.infer(_snv(gene, start - 13), gene.sites() | {("acceptor", start - 11): 0.9})
@@ -412,7 +429,7 @@ def test_one_removed_site_without_a_score_is_a_limit(gene: Toy) -> None:
         assert not any("itself removes" in limit for limit in gene.infer(_snv(gene, base), alt).limits)
 
 
-# -- differences between transcript and genome, coding sequences in part -------------------------------------------------
+# -- transcripts that differ from the genome, coding sequences in part ------------------------------------------------
 
 
 def _with(gene: Toy, **changes: object) -> Gene:
@@ -426,7 +443,7 @@ def _split(blocks: tuple[tuple[int, int], ...], at: int) -> tuple[tuple[int, int
 
 
 def test_a_gap_of_one_base_in_the_coding_sequence_leaves_the_frame_unknown(gene: Toy) -> None:
-    start, end = gene.exons[3]
+    start = gene.exons[3][0]
     at = gene.position(start + 30) - 1
     transcript = gene.gene.representative
     gapped = _with(gene, exons=_split(transcript.exons, at), cds=_split(transcript.cds, at))
