@@ -139,3 +139,27 @@ class SettingError(SpliceEngineError):
     """An option has a value that cannot be used."""
 
     code = "setting"
+
+
+class SchemaError(SpliceEngineError):
+    """A table lacks a column, has one that may not be there, or holds a value that its column cannot have."""
+
+    code = "schema"
+
+
+class TrainingDataError(SpliceEngineError):
+    """Training, validation or test data cannot be used: empty, one class only, or shared between splits."""
+
+    code = "training_data"
+
+
+class CheckpointError(SpliceEngineError):
+    """A checkpoint is missing, damaged, or does not fit what it is asked to do."""
+
+    code = "checkpoint"
+
+
+class MissingExtraError(SpliceEngineError):
+    """An optional library is needed and not installed."""
+
+    code = "missing_extra"
