@@ -1,7 +1,8 @@
 """Names and shapes of what a batch holds: the one agreement between datasets, models, training and evaluation.
 
 A batch is a `dict[str, Tensor]`. B examples, L positions, F features, K channels of the base model. Sequences are in
-transcript sense, channels A, C, G, T, N an all-zero column. Classes are in `SpliceClass` order: donor, acceptor, neither.
+transcript sense, channels A, C, G, T, N an all-zero column. Classes are in `SpliceClass` order: donor, acceptor,
+neither.
 
 One position an example (`MetaLayerDataset`)
 
@@ -18,7 +19,7 @@ One variant an example (`VariantDataset`)
 |---|---|---|
 | ref, alt | float32 [B, 4, L] | both alleles, aligned: a deleted or not yet inserted base is an all-zero column |
 | gap | float32 [B, 2, L] | 1 where ref (row 0) or alt (row 1) has no base because of an insertion or deletion |
-| ref_base, alt_base | float32 [B, 4] | the changed base of an SNV in transcript sense; for others the mean over the allele |
+| ref_base, alt_base | float32 [B, 4] | changed base, transcript sense; the mean over an allele of several |
 | base_ref, base_alt | float32 [B, K, L] | the base model's outputs on either allele; see `data.variant_examples` |
 | place | float32 [B, P, L] | variant, annotated acceptor and donor, exon, real sequence; see `data.variant_examples` |
 | features | float32 [B, F] | normalised scalar features of the variant |

@@ -29,6 +29,7 @@ class MetaModule(nn.Module):
     task: ClassVar[str] = ""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Record the constructor's arguments in `config`."""
         # Copying and unpickling call this without arguments and restore `config` afterwards.
         model = super().__new__(cls)
         bound = inspect.signature(cls.__init__).bind_partial(None, *args, **kwargs)

@@ -1,1 +1,1 @@
-
+"""Training on Lightning: tasks, losses, optimisation, checkpoints."""
