@@ -139,6 +139,25 @@ class EnsembleModel:
                     logits[start : start + step, member] = network(part).transpose(1, 2).cpu().numpy()
         return Prediction(probabilities=softmax(logits), logits=logits)
 
+    def predict_hidden(self, one_hot: FloatArray) -> FloatArray:
+        """Return what each member's last layer reads.
+
+        Parameters
+        ----------
+        one_hot : float32 [B, L + context, 4]
+            As `predict`.
+
+        Returns
+        -------
+        float32 [B, M, C, L]
+            By sequence, ensemble member, channel and position.
+        """
+        with torch.inference_mode():
+            part = torch.from_numpy(one_hot).to(self.device).transpose(1, 2).contiguous()
+            hidden = torch.stack([network.hidden(part) for network in self._networks], dim=1)
+        result: FloatArray = hidden.cpu().numpy()
+        return result
+
 
 def softmax(logits: FloatArray) -> FloatArray:
     """Softmax over the last axis, float32, safe for large values."""

@@ -115,6 +115,11 @@ class SpliceNetwork(nn.Module):
         float [B, 3, L]
             `SpliceClass` order; softmax over axis 1 gives probabilities.
         """
+        logits: Tensor = self.final(self.hidden(one_hot))
+        return logits
+
+    def hidden(self, one_hot: Tensor) -> Tensor:
+        """Return what the last layer reads, float [B, channels, L]; input as `forward`."""
         length = one_hot.shape[2] - self.spec.context
         if length < 1:
             raise ValueError(
@@ -126,8 +131,7 @@ class SpliceNetwork(nn.Module):
             x = unit(x)
             if i % 4 == 3:
                 skip = skip + _crop(self.skips[i // 4](x), length)
-        logits: Tensor = self.final(skip)
-        return logits
+        return skip
 
 
 def _crop(x: Tensor, length: int) -> Tensor:
