@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from agentic_spliceai.splice_engine.base_layer.channels_last import forward_channels_last
 from agentic_spliceai.splice_engine.base_layer.network import SpliceNetwork
 from agentic_spliceai.splice_engine.base_layer.results import Thresholds
 from agentic_spliceai.splice_engine.errors import SettingError
@@ -134,9 +135,9 @@ class EnsembleModel:
         logits = np.empty((batch, len(self._networks), length - self._info.context, 3), dtype=np.float32)
         with torch.inference_mode():
             for start in range(0, batch, step):
-                part = torch.from_numpy(one_hot[start : start + step]).to(self.device).transpose(1, 2).contiguous()
+                part = torch.from_numpy(one_hot[start : start + step]).to(self.device).transpose(1, 2)
                 for member, network in enumerate(self._networks):
-                    logits[start : start + step, member] = network(part).transpose(1, 2).cpu().numpy()
+                    logits[start : start + step, member] = self._forward(network, part).transpose(1, 2).cpu().numpy()
         return Prediction(probabilities=softmax(logits), logits=logits)
 
     def predict_hidden(self, one_hot: FloatArray) -> FloatArray:
@@ -157,6 +158,13 @@ class EnsembleModel:
             hidden = torch.stack([network.hidden(part) for network in self._networks], dim=1)
         result: FloatArray = hidden.cpu().numpy()
         return result
+
+    def _forward(self, network: SpliceNetwork, batch: torch.Tensor) -> torch.Tensor:
+        """Run one member; a subclass may compute something of its own, which only its `forward` knows."""
+        if self.device.type == "cpu" and type(network) is SpliceNetwork:
+            return forward_channels_last(network, batch)
+        logits: torch.Tensor = network(batch.contiguous())
+        return logits
 
 
 def softmax(logits: FloatArray) -> FloatArray:

@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from agentic_spliceai.splice_engine.base_layer.channels_last import forward_channels_last, one_hot
 from agentic_spliceai.splice_engine.base_layer.network import NetworkSpec, SpliceNetwork
 from agentic_spliceai.splice_engine.base_layer.training.corpus import IGNORE, Corpus, Locus
-from agentic_spliceai.splice_engine.base_layer.training.fast import forward_channels_last, one_hot
 from agentic_spliceai.splice_engine.base_layer.training.metrics import Ranking
 from agentic_spliceai.splice_engine.base_layer.training.predict import score_span
 from agentic_spliceai.splice_engine.base_layer.training.split import TRAIN, VALIDATION

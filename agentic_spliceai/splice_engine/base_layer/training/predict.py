@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from agentic_spliceai.splice_engine.base_layer.channels_last import forward_channels_last, one_hot
 from agentic_spliceai.splice_engine.base_layer.network import SpliceNetwork
 from agentic_spliceai.splice_engine.base_layer.training.corpus import IGNORE, UNKNOWN, Corpus
-from agentic_spliceai.splice_engine.base_layer.training.fast import forward_channels_last, one_hot
 
 PIECE = 2000
 """Positions scored at once; shorter than most genes, long against the context."""

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from agentic_spliceai.splice_engine.base_layer.channels_last import forward_channels_last
 from agentic_spliceai.splice_engine.base_layer.loaders import load_safetensors
 from agentic_spliceai.splice_engine.base_layer.network import NetworkSpec, SpliceNetwork
 from agentic_spliceai.splice_engine.base_layer.training.card import build_card, render_card
@@ -17,7 +18,6 @@ from agentic_spliceai.splice_engine.base_layer.training.cli import count, main
 from agentic_spliceai.splice_engine.base_layer.training.corpus import Corpus
 from agentic_spliceai.splice_engine.base_layer.training.evaluate import evaluate
 from agentic_spliceai.splice_engine.base_layer.training.export import export_members, read_member, read_metadata
-from agentic_spliceai.splice_engine.base_layer.training.fast import forward_channels_last
 from agentic_spliceai.splice_engine.base_layer.training.loop import Limits, Trainer, TrainSettings
 from agentic_spliceai.splice_engine.base_layer.training.predict import score_span
 from agentic_spliceai.splice_engine.base_layer.training.split import TEST, ChromosomeSplit

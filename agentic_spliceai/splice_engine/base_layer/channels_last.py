@@ -1,9 +1,10 @@
 """The network's forward pass in the layout that a CPU multiplies fastest.
 
-`SpliceNetwork` computes with conv1d. The same weights as conv2d over height 1 in channels-last memory take bf16 matrix
-instructions where the processor has them: measured on two cores of an AMD Zen 4, forward and backward of the 400-nt
-network with windows of 1,000 nt ran at 86 knt/s as conv1d in fp32, 149 in bf16, 109 as channels-last fp32 and 176 as
-channels-last bf16; `torch.compile` was not faster.
+`SpliceNetwork` computes with conv1d. The same weights as conv2d over height 1 in channels-last memory are faster, and
+take bf16 matrix instructions where the processor has them. Measured on AMD Zen 4: forward and backward of the 400-nt
+network with windows of 1,000 nt on two cores ran at 86 knt/s as conv1d in fp32, 149 in bf16, 109 as channels-last fp32
+and 176 as channels-last bf16 (`torch.compile` was not faster); forward alone in fp32 on one core, 25,000 positions at
+once, ran at 159 and 248 knt/s (400 nt) and at 48 and 58 knt/s (10,000 nt).
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ _ONE_HOT = torch.cat([torch.eye(4), torch.zeros(1, 4)])
 
 
 def one_hot(codes: npt.NDArray[np.uint8]) -> Tensor:
-    """Turn codes [B, L] into float32 [B, 4, L]; `UNKNOWN` is an all-zero column.
+    """Turn codes [B, L] (A, C, G, T as 0 to 3, N as 4) into float32 [B, 4, L]; N is an all-zero column.
 
     The memory order is [B, L, 4], which is what `forward_channels_last` needs.
     """
     return _ONE_HOT[torch.from_numpy(codes.astype(np.int64))].transpose(1, 2)
 
 
-def forward_channels_last(network: SpliceNetwork, batch: Tensor, *, autocast: bool) -> Tensor:
+def forward_channels_last(network: SpliceNetwork, batch: Tensor, *, autocast: bool = False) -> Tensor:
     """Return `network(batch)`, computed channels-last.
 
     Parameters
