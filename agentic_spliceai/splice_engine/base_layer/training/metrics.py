@@ -5,7 +5,7 @@ Every position is a case. Genes are the unit that is drawn again, because positi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -30,69 +30,124 @@ class Estimate:
 class Ranking:
     """What the ranking of all positions says about its sites, gene by gene.
 
-    A *level* is a score that at least one true site has; only the counts there decide both measures.
+    Ranking measures depend on the order of sites among positions only. A *block* is a score that at least one true site
+    has, or the gap between two such scores; positions of one gene in one block are counted together, which loses
+    nothing.
 
     Attributes
     ----------
-    hits, above, through : float64 [levels, genes]
-        Sites at or above the level, positions above it, and positions at or above it. Levels fall.
+    block, gene : int64 [entries]
+        Block and gene of each count; blocks rise while scores fall.
+    sites, positions : float64 [entries]
+        True sites, and all positions, each counted by its weight.
+    genes
+        Number of genes.
     """
 
-    hits: Floats
-    above: Floats
-    through: Floats
+    block: npt.NDArray[np.int64]
+    gene: npt.NDArray[np.int64]
+    sites: Floats
+    positions: Floats
+    genes: int
 
     @classmethod
     def of(cls, scores: Sequence[Scores], truth: Sequence[Marks]) -> Ranking:
-        """Count.
+        """Count positions that are given gene by gene, which needs little memory beside them.
 
         Parameters
         ----------
         scores, truth : one array a gene
             Score of each position and whether it is a site.
         """
-        sites = [s[t] for s, t in zip(scores, truth, strict=True)]
-        levels = np.unique(np.concatenate(sites))[::-1]
-        shape = (len(levels), len(scores))
-        hits, above, through = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-        for g, (every, true) in enumerate(zip(scores, sites, strict=True)):
-            rising = np.sort(every)
-            above[:, g] = len(rising) - np.searchsorted(rising, levels, side="right")
-            through[:, g] = len(rising) - np.searchsorted(rising, levels, side="left")
-            hits[:, g] = len(true) - np.searchsorted(np.sort(true), levels, side="left")
-        return cls(hits, above, through)
+        levels = np.unique(np.concatenate([s[t] for s, t in zip(scores, truth, strict=True)]))
+        genes = len(scores)
+        parts = [
+            _count(levels, s, t, np.full(len(s), g), np.ones(len(s)), genes)
+            for g, (s, t) in enumerate(zip(scores, truth, strict=True))
+        ]
+        block, gene, sites, positions = (np.concatenate(column) for column in zip(*parts, strict=True))
+        order = np.argsort(block, kind="stable")
+        return cls(block[order], gene[order], sites[order], positions[order], genes)
+
+    @classmethod
+    def of_rows(
+        cls,
+        scores: Scores | Floats,
+        truth: Marks,
+        gene: npt.NDArray[np.int64],
+        genes: int,
+        weights: Floats | None = None,
+    ) -> Ranking:
+        """Count positions that are given as rows.
+
+        Parameters
+        ----------
+        scores, truth, gene : [N]
+            Score of each position, whether it is a site, and its gene's number, 0 to `genes` - 1.
+        weights : float64 [N]
+            How many positions each row stands for; one by default.
+        """
+        weights = np.ones(len(scores)) if weights is None else weights
+        return cls(*_count(np.unique(scores[truth]), scores, truth, gene, weights, genes), genes)
 
     def measures(self, times: Floats | None = None) -> tuple[float, float]:
         """Return top-k accuracy and average precision where gene `g` is counted `times[g]` times (once by default).
 
-        Top-k accuracy: the share of true sites among the k highest scores, k the number of true sites (Jaganathan et
-        al., Cell 2019); positions tied at the k-th place count in proportion. Average precision: the mean over sites
-        of the precision at their score, which is scikit-learn's definition. Without a site both are NaN.
+        See `values`.
         """
-        weight = np.ones(self.hits.shape[1]) if times is None else times
-        topk, area = self._measures(weight[:, None])
+        weight = np.ones(self.genes) if times is None else times
+        topk, area, _ = self.values(weight[None])
         return float(topk[0]), float(area[0])
 
-    def _measures(self, times: Floats) -> tuple[Floats, Floats]:
-        """Do `measures` for each column of `times` [genes, draws]."""
-        hits, above, through = self.hits @ times, self.above @ times, self.through @ times
-        if not len(hits):
-            nothing = np.full(times.shape[1], np.nan)
-            return nothing, nothing
-        k = np.where(hits[-1] > 0, hits[-1], np.nan)
-        gained = np.diff(hits, axis=0, prepend=0.0)
-        size = through - above
-        share = np.clip(np.divide(k - above, size, out=np.zeros_like(size), where=size > 0), 0.0, 1.0)
-        precision = np.divide(hits, through, out=np.zeros_like(hits), where=through > 0)
-        return (gained * share).sum(axis=0) / k, (gained * precision).sum(axis=0) / k
+    def values(self, times: Floats, at: Sequence[int] = ()) -> Floats:
+        """Return the measures of several draws of genes.
+
+        Top-k accuracy: the share of true sites among the k highest scores, k the number of true sites (Jaganathan et
+        al., Cell 2019); positions tied at the k-th place count in proportion. Average precision: the mean over sites
+        of the precision at their score, which is scikit-learn's definition. Area under the ROC curve: the share of
+        pairs of a site and another position that are in the right order, ties counting half.
+
+        Parameters
+        ----------
+        times : float64 [draws, genes]
+            How often each gene counts.
+        at
+            Further k, as numbers of positions.
+
+        Returns
+        -------
+        float64 [3 + len(at), draws]
+            Top-k accuracy, average precision, area under the ROC curve, and top-k accuracy for each k of `at`. NaN
+            without a site (the area also without another position), and where there are fewer than k positions.
+        """
+        draws = len(times)
+        found = np.full((3 + len(at), draws), np.nan)
+        if not len(self.block):
+            return found
+        drawn = np.take(times, self.gene, axis=1)
+        ends = np.flatnonzero(np.append(np.diff(self.block) != 0, True)) + 1
+        # A leading zero, so that a block's own count is a difference.
+        hits, through = np.zeros((draws, len(ends) + 1)), np.zeros((draws, len(ends) + 1))
+        hits[:, 1:] = np.cumsum(drawn * self.sites, axis=1)[:, ends - 1]
+        through[:, 1:] = np.cumsum(drawn * self.positions, axis=1)[:, ends - 1]
+        sites, total = hits[:, -1], through[:, -1]
+        gained = np.diff(hits, axis=1)
+        precision = np.divide(hits[:, 1:], through[:, 1:], out=np.zeros_like(gained), where=through[:, 1:] > 0)
+        some, both = sites > 0, (sites > 0) & (total > sites)
+        np.divide((gained * precision).sum(axis=1), sites, out=found[1], where=some)
+        others = np.diff(through, axis=1) - gained
+        pairs = (others * (hits[:, :-1] + gained / 2)).sum(axis=1)
+        np.divide(pairs, sites * (total - sites), out=found[2], where=both)
+        for draw in np.flatnonzero(some):
+            k = np.array([sites[draw], *at])
+            # Between two blocks sites rise in proportion: that is how ties count.
+            topk = np.interp(k, through[draw], hits[draw]) / k
+            found[[0, *range(3, 3 + len(at))], draw] = np.where(k <= total[draw] * (1 + 1e-12), topk, np.nan)
+        return found
 
     def estimates(self, *, draws: int, seed: int) -> tuple[Estimate, Estimate]:
         """Return top-k accuracy and average precision with 95 % percentile intervals, genes drawn with replacement."""
-        genes = self.hits.shape[1]
-        rng = np.random.default_rng(seed)
-        times = rng.multinomial(genes, np.full(genes, 1 / genes), size=draws).T.astype(np.float64)
-        # A hundred draws at once keep the tables small beside the scores.
-        parts = [np.stack(self._measures(times[:, at : at + 100])) for at in range(0, draws, 100)]
+        parts = [self.values(times)[:2] for times in draw_genes(self.genes, draws=draws, seed=seed)]
         low, high = np.nanpercentile(np.concatenate(parts, axis=1), [2.5, 97.5], axis=1)
         topk, area = (
             Estimate(value, float(a), float(b)) for value, a, b in zip(self.measures(), low, high, strict=True)
@@ -100,31 +155,67 @@ class Ranking:
         return topk, area
 
 
+def draw_genes(genes: int, *, draws: int, seed: int, at_once: int = 50) -> Iterator[Floats]:
+    """Yield how often each gene is drawn, float64 [up to `at_once`, genes], until there are `draws` rows.
+
+    As many genes as there are, with replacement. The rows do not depend on `at_once`, which bounds memory.
+    """
+    rng = np.random.default_rng(seed)
+    share = np.full(genes, 1 / genes)
+    for begin in range(0, draws, at_once):
+        yield rng.multinomial(genes, share, size=min(at_once, draws - begin)).astype(np.float64)
+
+
+def _count(
+    levels: Scores | Floats,
+    scores: Scores | Floats,
+    truth: Marks,
+    gene: npt.NDArray[np.int64],
+    weights: Floats,
+    genes: int,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Floats, Floats]:
+    """Return block, gene, sites and positions of a `Ranking`, in the order of blocks."""
+    # Below the first level 0, at it 1, above it 2, and so on; turned round, so that the highest score comes first.
+    rising = np.searchsorted(levels, scores, side="left") + np.searchsorted(levels, scores, side="right")
+    keys, entry = np.unique((2 * len(levels) - rising) * genes + gene, return_inverse=True)
+    sites = np.bincount(entry[truth], weights=weights[truth], minlength=len(keys))
+    return keys // genes, keys % genes, sites, np.bincount(entry, weights=weights, minlength=len(keys))
+
+
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """Positions whose score lies in one bin."""
+    """Positions whose score lies in one bin; `weight` is the sum of their weights, their number by default."""
 
     low: float
     high: float
     positions: int
     mean_score: float
     site_fraction: float
+    weight: float
 
 
-def reliability(scores: Scores, truth: Marks, edges: tuple[float, ...]) -> tuple[ReliabilityBin, ...]:
+def reliability(
+    scores: Scores | Floats, truth: Marks, edges: Sequence[float], weights: Floats | None = None
+) -> tuple[ReliabilityBin, ...]:
     """Return mean score and share of true sites by bin of score; empty bins are left out."""
-    bins = np.clip(np.searchsorted(np.array(edges), scores, side="right") - 1, 0, len(edges) - 2)
+    bins = bin_of(scores, edges)
     found = []
     for i, (low, high) in enumerate(pairwise(edges)):
         inside = bins == i
-        n = int(inside.sum())
-        if n:
-            mean = float(scores[inside].mean(dtype=np.float64))
-            found.append(ReliabilityBin(low, high, n, mean, float(truth[inside].mean())))
+        weight = np.ones(int(inside.sum())) if weights is None else weights[inside]
+        total = float(weight.sum())
+        if total > 0:
+            mean, share = (float(np.dot(weight, x[inside].astype(np.float64)) / total) for x in (scores, truth))
+            found.append(ReliabilityBin(low, high, len(weight), mean, share, total))
     return tuple(found)
+
+
+def bin_of(scores: Scores | Floats, edges: Sequence[float]) -> npt.NDArray[np.int64]:
+    """Return the bin of each score; a bin holds its lower edge, the last one both."""
+    return np.clip(np.searchsorted(np.array(edges), scores, side="right") - 1, 0, len(edges) - 2)
 
 
 def expected_calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
     """Return the mean of |mean score - share of sites| over bins, weighted by positions."""
-    total = sum(b.positions for b in bins)
-    return sum(b.positions * abs(b.mean_score - b.site_fraction) for b in bins) / total
+    total = sum(b.weight for b in bins)
+    return sum(b.weight * abs(b.mean_score - b.site_fraction) for b in bins) / total
