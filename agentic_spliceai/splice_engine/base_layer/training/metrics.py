@@ -72,7 +72,7 @@ class Ranking:
     @classmethod
     def of_rows(
         cls,
-        scores: Scores | Floats,
+        scores: npt.NDArray[np.floating],
         truth: Marks,
         gene: npt.NDArray[np.int64],
         genes: int,
@@ -167,8 +167,8 @@ def draw_genes(genes: int, *, draws: int, seed: int, at_once: int = 50) -> Itera
 
 
 def _count(
-    levels: Scores | Floats,
-    scores: Scores | Floats,
+    levels: npt.NDArray[np.floating],
+    scores: npt.NDArray[np.floating],
     truth: Marks,
     gene: npt.NDArray[np.int64],
     weights: Floats,
@@ -178,8 +178,10 @@ def _count(
     # Below the first level 0, at it 1, above it 2, and so on; turned round, so that the highest score comes first.
     rising = np.searchsorted(levels, scores, side="left") + np.searchsorted(levels, scores, side="right")
     keys, entry = np.unique((2 * len(levels) - rising) * genes + gene, return_inverse=True)
-    sites = np.bincount(entry[truth], weights=weights[truth], minlength=len(keys))
-    return keys // genes, keys % genes, sites, np.bincount(entry, weights=weights, minlength=len(keys))
+    sites, positions = np.zeros(len(keys)), np.zeros(len(keys))
+    np.add.at(sites, entry[truth], weights[truth])
+    np.add.at(positions, entry, weights)
+    return keys // genes, keys % genes, sites, positions
 
 
 @dataclass(frozen=True)
@@ -195,7 +197,7 @@ class ReliabilityBin:
 
 
 def reliability(
-    scores: Scores | Floats, truth: Marks, edges: Sequence[float], weights: Floats | None = None
+    scores: npt.NDArray[np.floating], truth: Marks, edges: Sequence[float], weights: Floats | None = None
 ) -> tuple[ReliabilityBin, ...]:
     """Return mean score and share of true sites by bin of score; empty bins are left out."""
     bins = bin_of(scores, edges)
@@ -210,7 +212,7 @@ def reliability(
     return tuple(found)
 
 
-def bin_of(scores: Scores | Floats, edges: Sequence[float]) -> npt.NDArray[np.int64]:
+def bin_of(scores: npt.NDArray[np.floating], edges: Sequence[float]) -> npt.NDArray[np.int64]:
     """Return the bin of each score; a bin holds its lower edge, the last one both."""
     return np.clip(np.searchsorted(np.array(edges), scores, side="right") - 1, 0, len(edges) - 2)
 
