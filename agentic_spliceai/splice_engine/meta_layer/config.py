@@ -108,6 +108,10 @@ class TrainingConfig(_Strict):
     quantile: float = Field(default=0.9, gt=0, lt=1, description="tau of the quantile loss.")
     focal_gamma: float = Field(default=2.0, ge=0)
     positive_weight: float | None = Field(default=None, gt=0, description="Weight of class 1 in BCE; None for 1.")
+    task_weights: dict[Literal["altering", "psi", "site"], Annotated[float, Field(ge=0)]] | Literal["learned"] = Field(
+        default_factory=dict,
+        description="Factor of each part of the multi-task loss, 1 where none is named; or learned.",
+    )
     accumulate: int = Field(default=1, ge=1, description="Batches whose gradients are added up before a step.")
     gradient_clip: float | None = Field(default=1.0, gt=0, description="Largest norm of the gradient; None for none.")
     precision: Literal["32", "bf16-mixed", "16-mixed"] = "32"
