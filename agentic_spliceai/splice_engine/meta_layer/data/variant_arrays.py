@@ -1,0 +1,146 @@
+"""Per-column arrays of variant examples: aligned bases, gaps, the base model's channels, and places.
+
+Everything is computed when it is asked for, from the compact form that `VariantExamples` holds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from agentic_spliceai.splice_engine.meta_layer.data.base_scores import site_probabilities
+from agentic_spliceai.splice_engine.meta_layer.data.variant_alignment import GAP, OUTSIDE
+from agentic_spliceai.splice_engine.meta_layer.data.variant_examples import N_CODE, Float32Array, VariantExamples
+
+BASE_CHANNELS = (
+    "donor_log_odds",
+    "acceptor_log_odds",
+    "donor_spread",
+    "acceptor_spread",
+    "donor_probability",
+    "acceptor_probability",
+)
+"""Channels K of `base_ref` and `base_alt`: the members' mean log-odds over 10, within +-2; the members' standard
+deviation of the log-odds over 3, up to 2; the mean of the members' probabilities. All are 0 outside the sequence. In a
+gap the probability and spread are 0 and the log-odds `ABSENT_LOG_ODDS`: where there is no base there is no site."""
+
+PLACE_CHANNELS = ("variant", "acceptor", "donor", "exon", "sequence", "distance")
+"""Channels P of `place`: 1 at changed columns, at the exon's annotated acceptor and donor, inside the exon, and where a
+base of either allele is known; signed distance to the changed columns, in units of 100, within +-2."""
+
+ABSENT_LOG_ODDS = -10.0
+"""Log-odds in a gap: about what the base models give a base that is no site."""
+
+_LOG_ODDS_SCALE, _SPREAD_SCALE, _LARGEST = 10.0, 3.0, 2.0
+
+Rows = npt.NDArray[np.integer]
+_ONE_HOT = np.vstack([np.eye(4, dtype=np.float32), np.zeros((1, 4), dtype=np.float32)])
+
+
+def aligned_codes(examples: VariantExamples, rows: Rows) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Return the bases of reference and alternate, uint8 [B, L] each; 4 (N) outside and in gaps."""
+
+    def gather(sequence: Rows, index: npt.NDArray[np.int16]) -> npt.NDArray[np.uint8]:
+        codes = examples.sequences[sequence[:, None], index.clip(0)]
+        return np.where(index >= 0, codes, np.uint8(N_CODE))
+
+    return (
+        gather(examples.ref_row[rows], examples.ref_index[rows]),
+        gather(examples.alt_row[rows], examples.alt_index[rows]),
+    )
+
+
+def aligned_log_odds(examples: VariantExamples, rows: Rows) -> tuple[Float32Array, Float32Array]:
+    """Return donor and acceptor log-odds by member, float32 [B, L, M, 2], of reference and alternate.
+
+    `ABSENT_LOG_ODDS` in gaps, NaN outside.
+    """
+
+    def gather(sequence: Rows, index: npt.NDArray[np.int16]) -> Float32Array:
+        values = examples.log_odds[sequence[:, None], index.clip(0)].astype(np.float32)
+        values[index == GAP] = ABSENT_LOG_ODDS
+        values[index == OUTSIDE] = np.nan
+        return values
+
+    return (
+        gather(examples.ref_row[rows], examples.ref_index[rows]),
+        gather(examples.alt_row[rows], examples.alt_index[rows]),
+    )
+
+
+def aligned_probabilities(examples: VariantExamples, rows: Rows) -> tuple[Float32Array, Float32Array]:
+    """Return the ensemble's probabilities, float32 [B, L, 3] in `SpliceClass` order, of reference and alternate.
+
+    In a gap donor and acceptor are 0 and neither is 1; NaN outside.
+    """
+    ref, alt = aligned_log_odds(examples, rows)
+    return (
+        _with_neither(_mean_probability(ref, examples.ref_index[rows])),
+        _with_neither(_mean_probability(alt, examples.alt_index[rows])),
+    )
+
+
+def base_channels(examples: VariantExamples, rows: Rows) -> tuple[Float32Array, Float32Array]:
+    """Return the `BASE_CHANNELS` of reference and alternate, float32 [B, K, L]."""
+    ref, alt = aligned_log_odds(examples, rows)
+    return _channels(ref, examples.ref_index[rows]), _channels(alt, examples.alt_index[rows])
+
+
+def place_channels(examples: VariantExamples, rows: Rows) -> Float32Array:
+    """Return the `PLACE_CHANNELS`, float32 [B, P, L]."""
+    columns = np.arange(examples.window)
+    start, end = examples.start[rows, None], examples.end[rows, None]
+    distance = np.where(columns < start, columns - start, np.maximum(columns - end + 1, 0))
+    ref, alt = aligned_codes(examples, rows)
+    channels = (
+        (columns >= start) & (columns < end),
+        columns == examples.acceptor[rows, None],
+        columns == examples.donor[rows, None],
+        (columns >= examples.exon_start[rows, None]) & (columns < examples.exon_end[rows, None]),
+        (ref < N_CODE) | (alt < N_CODE),
+        (distance / 100.0).clip(-_LARGEST, _LARGEST),
+    )
+    return np.stack([channel.astype(np.float32) for channel in channels], axis=1)
+
+
+def gap_masks(examples: VariantExamples, rows: Rows) -> Float32Array:
+    """Return float32 [B, 2, L]: 1 where the reference (row 0) or the alternate (row 1) has a gap."""
+    return np.stack([examples.ref_index[rows] == GAP, examples.alt_index[rows] == GAP], axis=1).astype(np.float32)
+
+
+def one_hot_columns(codes: npt.NDArray[np.uint8]) -> Float32Array:
+    """Return float32 [B, 4, L] of codes [B, L]; N is an all-zero column."""
+    return np.ascontiguousarray(_ONE_HOT[codes].transpose(0, 2, 1))
+
+
+def changed_bases(examples: VariantExamples, rows: Rows) -> tuple[Float32Array, Float32Array]:
+    """Return the mean one-hot of the changed bases, float32 [B, 4], of reference and alternate; zeros for no base."""
+    columns = np.arange(examples.window)
+    changed = (columns >= examples.start[rows, None]) & (columns < examples.end[rows, None])
+
+    def mean(codes: npt.NDArray[np.uint8]) -> Float32Array:
+        rows_of = _ONE_HOT[np.where(changed, codes, N_CODE)]
+        total: Float32Array = rows_of.sum(axis=1) / np.maximum(rows_of.sum(axis=(1, 2)), 1)[:, None]
+        return total
+
+    ref, alt = aligned_codes(examples, rows)
+    return mean(ref), mean(alt)
+
+
+def _mean_probability(log_odds: Float32Array, index: npt.NDArray[np.int16]) -> Float32Array:
+    """Ensemble probability [B, L, 2] of log-odds [B, L, M, 2]: 0 in gaps, NaN outside."""
+    mean: Float32Array = site_probabilities(log_odds).mean(axis=2)
+    mean[index == GAP] = 0.0
+    return mean
+
+
+def _with_neither(sites: Float32Array) -> Float32Array:
+    return np.concatenate([sites, (1 - sites.sum(axis=-1, keepdims=True)).clip(0, 1)], axis=-1)
+
+
+def _channels(log_odds: Float32Array, index: npt.NDArray[np.int16]) -> Float32Array:
+    level = (log_odds.mean(axis=2) / _LOG_ODDS_SCALE).clip(-_LARGEST, _LARGEST)
+    spread = (log_odds.std(axis=2) / _SPREAD_SCALE).clip(0, _LARGEST)
+    channels = np.concatenate([level, spread, _mean_probability(log_odds, index)], axis=-1)
+    channels[index == OUTSIDE] = 0.0
+    return np.ascontiguousarray(channels.transpose(0, 2, 1))

@@ -1,0 +1,507 @@
+"""Variants as arrays: both alleles aligned in a window, the base model's outputs on them, and what is known of them.
+
+`VariantExamples` is compact, since a saturation assay repeats its references: each distinct sequence and its scores are
+held once, an example holds rows and columns of them. `variant_dataset` makes batches of it, `variant_features` the
+scalar features, `targets` the targets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from agentic_spliceai.splice_engine.base_layer.model import BaseModel
+from agentic_spliceai.splice_engine.errors import (
+    NotScored,
+    OutsideGenesError,
+    SettingError,
+    SpliceEngineError,
+    TrainingDataError,
+)
+from agentic_spliceai.splice_engine.genome.annotation import GeneAnnotation
+from agentic_spliceai.splice_engine.genome.normalization import normalize_variant
+from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
+from agentic_spliceai.splice_engine.genome.types import Gene, Strand, Transcript, Variant
+from agentic_spliceai.splice_engine.meta_layer.data.base_scores import HalfArray, Progress, score_sequences
+from agentic_spliceai.splice_engine.meta_layer.data.measured import MeasuredVariant
+from agentic_spliceai.splice_engine.meta_layer.data.variant_alignment import (
+    AllelePair,
+    align,
+    construct_pair,
+    genomic_pair,
+)
+from agentic_spliceai.splice_engine.meta_layer.data.variant_classes import VariantClass
+
+MISSING = int(np.iinfo(np.int32).min)
+"""Column of an annotated site that the exon does not have: the outer end of a transcript."""
+
+N_CODE = 4
+"""Code of an unknown base; A, C, G, T are 0 to 3."""
+
+UNKNOWN_CLASS = -1
+
+CONSTRUCT_WINDOW = 201
+GENOMIC_WINDOW = 401
+
+EXON_BASES = 300
+"""Bases of an exon that examples keep, to tell its composition and its near copies."""
+
+_CODES = np.full(256, N_CODE, dtype=np.uint8)
+_CODES[[ord(base) for base in "ACGT"]] = np.arange(4)
+
+IntArray = npt.NDArray[np.int32]
+Float32Array = npt.NDArray[np.float32]
+
+
+class LabelledVariant(Protocol):
+    """What a record must have to become an example: `MeasuredVariant` and `SpliceVarDBRecord` do."""
+
+    @property
+    def id(self) -> str:
+        """Name."""
+        ...
+
+    @property
+    def source(self) -> str:
+        """Table."""
+        ...
+
+    @property
+    def variant(self) -> Variant:
+        """The change on the plus strand."""
+        ...
+
+    @property
+    def group(self) -> str:
+        """Unit of splitting."""
+        ...
+
+    @property
+    def gene(self) -> str | None:
+        """Symbol."""
+        ...
+
+    @property
+    def classification(self) -> VariantClass | None:
+        """Class."""
+        ...
+
+    @property
+    def altering(self) -> bool | None:
+        """Label."""
+        ...
+
+    @property
+    def psi(self) -> float | None:
+        """Measured change of exon inclusion."""
+        ...
+
+    @property
+    def published(self) -> Mapping[str, float]:
+        """Scores of other predictors."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class VariantInput:
+    """A record with its two sequences."""
+
+    record: LabelledVariant
+    pair: AllelePair
+    gene: str
+    strand: Strand
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedInput:
+    """A record that gives no example.
+
+    Attributes
+    ----------
+    index
+        Which input, 0-based.
+    id
+        The record's name.
+    reason
+        Why.
+    """
+
+    index: int
+    id: str
+    reason: NotScored
+
+
+def construct_inputs(records: Iterable[MeasuredVariant], *, context: int) -> list[VariantInput | RejectedInput]:
+    """Take the assay sequences of measured variants; the base model sees N beyond them.
+
+    Parameters
+    ----------
+    records
+        One input each, in this order.
+    context
+        The base model's context, both sides together, nt.
+    """
+    inputs: list[VariantInput | RejectedInput] = []
+    for index, record in enumerate(records):
+        if record.construct is None:
+            reason = NotScored(
+                code="no_construct",
+                message=f"{record.id} of {record.source} was not measured in a construct.",
+                advice="Use genomic_inputs with a reference genome.",
+            )
+            inputs.append(RejectedInput(index, record.id, reason))
+        else:
+            pair = construct_pair(record.construct, context=context)
+            inputs.append(VariantInput(record, pair, record.gene or "", record.strand))
+    return inputs
+
+
+def genomic_inputs(
+    records: Iterable[LabelledVariant],
+    genome: ReferenceGenome,
+    annotation: GeneAnnotation,
+    *,
+    context: int,
+    window: int = GENOMIC_WINDOW,
+) -> list[VariantInput | RejectedInput]:
+    """Cut the sequences of variants out of the genome.
+
+    Each record gives one input, on one gene: the one that it names, else the gene whose nearest splice site is closest
+    to the variant. Of that gene the representative transcript is taken if it holds the variant, else the longest.
+
+    Parameters
+    ----------
+    records
+        Their variants are normalised and compared with the genome.
+    genome, annotation
+        Of the variants' build.
+    context
+        The base model's context, both sides together, nt.
+    window
+        Columns that examples will have; odd.
+    """
+    inputs: list[VariantInput | RejectedInput] = []
+    for index, record in enumerate(records):
+        try:
+            variant = normalize_variant(record.variant, genome)
+            transcript = _transcript(variant, record.gene, annotation)
+            pair = genomic_pair(variant, transcript, genome, reach=window // 2, context=context)
+            inputs.append(VariantInput(record, pair, transcript.gene_name, transcript.strand))
+        except SpliceEngineError as error:
+            inputs.append(RejectedInput(index, record.id, error.as_not_scored()))
+    return inputs
+
+
+@dataclass(frozen=True, eq=False)
+class VariantExamples:
+    """N examples on S distinct sequences with windows of L columns.
+
+    Attributes
+    ----------
+    names : dict of str to str array [N]
+        `id`, `source`, `variant`, `chrom`, `strand`, `gene`, `group`, `exon` (its bases, transcript sense; of a longer
+        one the `EXON_BASES` in its middle).
+    sequences : uint8 [S, W]
+        Codes A, C, G, T, N = 0 to 4 of each distinct sequence, transcript sense, filled up with N.
+    log_odds : float16 [S, W, M, 2]
+        The base model's donor and acceptor log-odds by member; NaN where a sequence is filled up.
+    ref_row, alt_row : int32 [N]
+        Sequence of either allele.
+    ref_index, alt_index : int16 [N, L]
+        Offset in that sequence, or `OUTSIDE` or `GAP` of `variant_alignment`.
+    start, end : int32 [N]
+        Columns of the changed bases, half-open.
+    acceptor, donor : int32 [N]
+        Columns of the exon's annotated sites; may lie outside the window; `MISSING` where there is none.
+    exon_start, exon_end : int32 [N]
+        Columns of the exon, half-open; may lie outside the window.
+    classes : int8 [N]
+        `VariantClass`, or -1.
+    altering : float32 [N]
+        1, 0, or NaN where not known.
+    psi : float32 [N]
+        Measured change of exon inclusion, or NaN.
+    published : dict of str to float32 [N]
+        Scores of other predictors, NaN where the table has none.
+    input_row : int32 [inputs]
+        Row of each input, -1 for a rejected one.
+    rejected : tuple of RejectedInput
+        Why, one for each -1.
+    base_model : dict
+        Name, version, digests, context and members of the model that scored.
+    """
+
+    names: dict[str, npt.NDArray[np.str_]]
+    sequences: npt.NDArray[np.uint8]
+    log_odds: HalfArray
+    ref_row: IntArray
+    alt_row: IntArray
+    ref_index: npt.NDArray[np.int16]
+    alt_index: npt.NDArray[np.int16]
+    start: IntArray
+    end: IntArray
+    acceptor: IntArray
+    donor: IntArray
+    exon_start: IntArray
+    exon_end: IntArray
+    classes: npt.NDArray[np.int8]
+    altering: Float32Array
+    psi: Float32Array
+    published: dict[str, Float32Array]
+    input_row: IntArray
+    rejected: tuple[RejectedInput, ...] = ()
+    base_model: dict[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ref_row)
+
+    @property
+    def window(self) -> int:
+        """Columns L of each example."""
+        return int(self.ref_index.shape[1])
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over everything that a model can see, names and the base model's identity included."""
+        hasher = hashlib.sha256(json.dumps(self.base_model, sort_keys=True).encode())
+        for name, array in sorted(self._arrays().items()):
+            hasher.update(f"{name}{array.dtype}{array.shape}".encode())
+            hasher.update(np.ascontiguousarray(array).tobytes())
+        return hasher.hexdigest()
+
+    def subset(self, rows: npt.NDArray[np.integer] | Sequence[int]) -> Self:
+        """Return the examples of these rows, in their order; sequences that none of them needs are left out.
+
+        Inputs are then counted anew, one an example.
+        """
+        chosen = np.asarray(rows, dtype=np.int64)
+        used, inverse = np.unique(np.concatenate([self.ref_row[chosen], self.alt_row[chosen]]), return_inverse=True)
+        inverse = inverse.astype(np.int32)
+        per_row = {
+            name: getattr(self, name)[chosen]
+            for name in (*_PER_ROW, "ref_index", "alt_index", "classes", "altering", "psi")
+        }
+        return replace(
+            self,
+            **per_row,
+            names={name: values[chosen] for name, values in self.names.items()},
+            published={name: values[chosen] for name, values in self.published.items()},
+            sequences=self.sequences[used],
+            log_odds=self.log_odds[used],
+            ref_row=inverse[: len(chosen)],
+            alt_row=inverse[len(chosen) :],
+            input_row=np.arange(len(chosen), dtype=np.int32),
+            rejected=(),
+        )
+
+    def save(self, path: Path) -> None:
+        """Write one compressed `.npz` (no pickle); an existing file is replaced whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        meta = {
+            "format": _FORMAT,
+            "base_model": self.base_model,
+            "rejected": [[item.index, item.id, item.reason.model_dump()] for item in self.rejected],
+        }
+        partial = path.with_name(f".{path.stem}.partial.npz")
+        np.savez_compressed(partial, meta=np.array(json.dumps(meta)), **self._arrays())  # type: ignore[arg-type]
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        TrainingDataError
+            If the file is missing, damaged, or of another form.
+        """
+        advice = "Build the examples again with build_examples."
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                arrays = {name: data[name] for name in data.files}
+            meta = json.loads(str(arrays.pop("meta")))
+        except (OSError, EOFError, KeyError, ValueError) as error:
+            raise TrainingDataError(f"{path} holds no variant examples: {error}.", advice) from error
+        if meta.get("format") != _FORMAT:
+            raise TrainingDataError(f"{path} has format {meta.get('format')}, not {_FORMAT}.", advice)
+        nested: dict[str, dict[str, Any]] = {"names": {}, "published": {}}
+        for name in list(arrays):
+            head, dot, tail = name.partition(".")
+            if dot:
+                nested[head][tail] = arrays.pop(name)
+        rejected = tuple(RejectedInput(i, name, NotScored(**reason)) for i, name, reason in meta["rejected"])
+        return cls(**arrays, **nested, rejected=rejected, base_model=meta["base_model"])
+
+    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
+        found: dict[str, npt.NDArray[Any]] = {}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, np.ndarray):
+                found[item.name] = value
+            elif item.name in ("names", "published"):
+                found.update({f"{item.name}.{key}": array for key, array in value.items()})
+        return found
+
+
+_FORMAT = 1
+_PER_ROW = ("start", "end", "acceptor", "donor", "exon_start", "exon_end")
+
+
+def build_examples(
+    inputs: Sequence[VariantInput | RejectedInput],
+    model: BaseModel,
+    *,
+    window: int = CONSTRUCT_WINDOW,
+    center: Literal["construct", "variant"] = "construct",
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> VariantExamples:
+    """Score both alleles of each input and put them into windows.
+
+    Parameters
+    ----------
+    inputs
+        From `construct_inputs` or `genomic_inputs`, made for this model's context.
+    model
+        Base model.
+    window
+        Columns L; odd.
+    center
+        What stands in column L // 2: the middle of the two sequences' common axis, so that a construct of up to L bases
+        is kept whole, or the first changed base. Take `variant` for genomic inputs.
+    cache, progress
+        See `score_sequences`.
+
+    Raises
+    ------
+    SettingError
+        If the window is even, or the inputs were made for another context.
+    TrainingDataError
+        If no input can be scored.
+    """
+    if window < 3 or window % 2 == 0:
+        raise SettingError(f"A window of {window} columns cannot be used.", "Give an odd number from 3.")
+    kept = [item for item in inputs if isinstance(item, VariantInput)]
+    context = model.info.context
+    if any(len(side) != context // 2 for item in kept for side in item.pair.flank):
+        raise SettingError(
+            f"The inputs were not made for {model.info.name}, whose context is {context} nt.",
+            f"Make them again with context={context}.",
+        )
+    alleles = [item.pair.scored() for item in kept]
+    scores = score_sequences(model, [sequence for pair in alleles for sequence in pair], cache=cache, progress=progress)
+    n, half = len(kept), context // 2
+    sequences = np.full(scores.log_odds.shape[:2], N_CODE, dtype=np.uint8)
+    for sequence, row in scores.row_of.items():
+        bases = sequence[half : len(sequence) - half]
+        sequences[row, : len(bases)] = encode(bases)
+    columns = {name: np.empty(n, dtype=np.int32) for name in _PER_ROW}
+    index = np.empty((2, n, window), dtype=np.int16)
+    for i, item in enumerate(kept):
+        index[:, i], place = _place(item.pair, window, center)
+        for name, value in place.items():
+            columns[name][i] = value
+    row_of = iter(range(n))
+    records = [item.record for item in kept]
+    return VariantExamples(
+        names={
+            "id": _strings(record.id for record in records),
+            "source": _strings(record.source for record in records),
+            "variant": _strings(str(record.variant) for record in records),
+            "chrom": _strings(record.variant.contig for record in records),
+            "strand": _strings(str(item.strand) for item in kept),
+            "gene": _strings(item.gene for item in kept),
+            "group": _strings(record.group for record in records),
+            "exon": _strings(_middle(item.pair.exon_sequence) for item in kept),
+        },
+        sequences=sequences,
+        log_odds=scores.log_odds,
+        ref_row=np.array([scores.row_of[ref] for ref, _ in alleles], dtype=np.int32),
+        alt_row=np.array([scores.row_of[alt] for _, alt in alleles], dtype=np.int32),
+        ref_index=index[0],
+        alt_index=index[1],
+        **columns,
+        classes=np.array(
+            [UNKNOWN_CLASS if r.classification is None else r.classification for r in records], dtype=np.int8
+        ),
+        altering=_floats(r.altering for r in records),
+        psi=_floats(r.psi for r in records),
+        published={
+            name: _floats(r.published.get(name) for r in records)
+            for name in sorted({name for r in records for name in r.published})
+        },
+        input_row=np.array([next(row_of) if isinstance(i, VariantInput) else -1 for i in inputs], dtype=np.int32),
+        rejected=tuple(item for item in inputs if isinstance(item, RejectedInput)),
+        base_model={
+            "name": model.info.name,
+            "version": model.info.version,
+            "weights_sha256": list(model.info.weights_sha256),
+            "context": context,
+            "members": model.info.members,
+        },
+    )
+
+
+def encode(bases: str) -> npt.NDArray[np.uint8]:
+    """Return codes A, C, G, T = 0 to 3, anything else 4."""
+    return _CODES[np.frombuffer(bases.encode("ascii", errors="replace"), dtype=np.uint8)]
+
+
+def _place(pair: AllelePair, window: int, center: str) -> tuple[npt.NDArray[np.int32], dict[str, int]]:
+    """Return index rows [2, L] and the columns of everything, counted from the window's first."""
+    axis = align(pair)
+    first = (axis.start if center == "variant" else len(axis) // 2) - window // 2
+    change_end = pair.ref_at + len(pair.ref_allele)
+
+    def column(offset: int) -> int:
+        return axis.column_of(offset, change_end) - first
+
+    place = {
+        "start": axis.start - first,
+        "end": axis.end - first,
+        "acceptor": MISSING if pair.acceptor is None else column(pair.acceptor),
+        "donor": MISSING if pair.donor is None else column(pair.donor),
+        "exon_start": column(pair.exon_start),
+        "exon_end": column(pair.exon_end - 1) + 1,
+    }
+    return np.stack(axis.window(first, window)), place
+
+
+def _transcript(variant: Variant, name: str | None, annotation: GeneAnnotation) -> Transcript:
+    genes = list(annotation.genes_at_variant(variant))
+    named = [gene for gene in genes if name and gene.name.upper() == name.upper()]
+    candidates = [found for gene in named or genes if (found := _holding(gene, variant)) is not None]
+    if not candidates:
+        raise OutsideGenesError(
+            f"{variant} lies in no transcript of {annotation.source}.", "Check the build and the annotation."
+        )
+
+    def distance(transcript: Transcript) -> int:
+        return min((abs(site.position - variant.position) for site in transcript.splice_sites), default=1 << 40)
+
+    return min(candidates, key=distance)
+
+
+def _holding(gene: Gene, variant: Variant) -> Transcript | None:
+    holding = [t for t in gene.transcripts if t.start < variant.position and variant.end <= t.end]
+    return min(holding, key=lambda t: (t.id != gene.representative_id, t.start - t.end, t.id), default=None)
+
+
+def _middle(exon: str) -> str:
+    start = max(len(exon) - EXON_BASES, 0) // 2
+    return exon[start : start + EXON_BASES]
+
+
+def _strings(values: Iterable[str]) -> npt.NDArray[np.str_]:
+    return np.array(list(values), dtype=np.str_)
+
+
+def _floats(values: Iterable[float | None]) -> Float32Array:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float32)
