@@ -80,18 +80,22 @@ def ranking(truth: Marks, scores: Floats, rows: Rows, at: Sequence[int] = ()) ->
     return Measured(points, (RankingFigures.of(truth, scores, rows, at),))
 
 
-def calls(truth: Marks, scores: Floats, threshold: float, rows: Rows, suffix: str = "") -> Measured:
-    """Measure calls at a threshold."""
+def rates(truth: Marks, scores: Floats, threshold: float, rows: Rows, suffix: str = "") -> Measured:
+    """Measure detection rate and false positive rate at a threshold."""
     points = {
-        f"{name}{suffix}": function(truth, scores, threshold, rows.weights)
-        for name, function in (
-            ("f1", m.f1_at),
-            ("precision", m.precision_at),
-            ("detection_rate", m.detection_rate),
-            ("false_positive_rate", m.false_positive_rate),
-        )
+        f"detection_rate{suffix}": m.detection_rate(truth, scores, threshold, rows.weights),
+        f"false_positive_rate{suffix}": m.false_positive_rate(truth, scores, threshold, rows.weights),
     }
     return Measured(points, (call_figures(truth, scores, threshold, rows, suffix),))
+
+
+def calls(truth: Marks, scores: Floats, threshold: float, rows: Rows) -> Measured:
+    """Measure F1 and precision at a threshold too."""
+    points = {
+        "f1": m.f1_at(truth, scores, threshold, rows.weights),
+        "precision": m.precision_at(truth, scores, threshold, rows.weights),
+    }
+    return Measured(points) + rates(truth, scores, threshold, rows)
 
 
 def calibration(truth: Marks, scores: Floats, rows: Rows) -> Measured:

@@ -238,7 +238,7 @@ def evaluate_triage(
         if chosen is not None:
             found += c.calls(marks, values, chosen.value, part)
         for fixed in fixed_thresholds:
-            found += c.calls(marks, values, fixed, part, f"_at_{fixed:g}")
+            found += c.rates(marks, values, fixed, part, f"_at_{fixed:g}")
         return found
 
     panels = [
@@ -328,7 +328,7 @@ def evaluate_delta(
         found = c.correlations(x, y, part, unsigned=True)
         if truth is not None:
             for fixed in fixed_thresholds:
-                found += c.calls(truth[index], y, fixed, part, f"_at_{fixed:g}")
+                found += c.rates(truth[index], y, fixed, part, f"_at_{fixed:g}")
         return found
 
     panels = []

@@ -176,38 +176,61 @@ def _correlation(sums: Floats) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
+class _Order:
+    """Rows by rising value; `level` is a row's place among the distinct values, `ends` the last row of each."""
+
+    order: Ints
+    level: Ints
+    ends: Ints
+
+    @classmethod
+    def of(cls, values: Floats) -> _Order:
+        levels, level = np.unique(values, return_inverse=True)
+        order = np.argsort(level, kind="stable")
+        return cls(order, level, np.cumsum(np.bincount(level, minlength=len(levels))) - 1)
+
+    def ranks(self, drawn: Floats) -> tuple[Floats, Floats]:
+        """Return the rank of each distinct value less the mean rank, and the weighted sum of its square."""
+        through = np.cumsum(drawn, axis=1)
+        if len(self.ends) < len(self.order):
+            through = through[:, self.ends]
+        size = np.diff(through, axis=1, prepend=0.0)
+        centred = through - size / 2 - through[:, -1:] / 2
+        return centred, np.einsum("dn,dn,dn->d", size, centred, centred)
+
+
+@dataclass(frozen=True, eq=False)
 class SpearmanFigures:
     """Spearman's correlation, ranks made anew in each draw."""
 
     names: tuple[str, ...]
-    group: Ints
-    counts: Floats
-    levels: tuple[Ints, Ints]
-    orders: tuple[Ints, Ints]
+    rows: Rows
+    target: _Order
+    predicted: _Order
 
     @classmethod
     def of(cls, target: Floats, predicted: Floats, rows: Rows, name: str) -> SpearmanFigures:
         """Sort both."""
-        levels = [np.unique(values, return_inverse=True)[1] for values in (target, predicted)]
-        orders = [np.argsort(level, kind="stable") for level in levels]
-        return cls((name,), rows.group, rows.counts, (levels[0], levels[1]), (orders[0], orders[1]))
+        return cls((name,), rows, _Order.of(target), _Order.of(predicted))
 
     def values(self, times: Floats) -> Floats:
         """Return float64 [1, draws]."""
-        weights = np.take(times, self.group, axis=1) * self.counts
-        ranks = [self._ranks(weights, *both) for both in zip(self.levels, self.orders, strict=True)]
+        # Rows in the order of the prediction: only the target's ranks have to be looked up.
+        order = self.predicted.order
+        weights = self._drawn(times, order)
+        y, spread_y = self.predicted.ranks(weights)
+        x, spread_x = self.target.ranks(self._drawn(times, self.target.order))
+        if y.shape[1] < len(order):
+            y = y[:, self.predicted.level[order]]
+        both = np.einsum("dn,dn,dn->d", weights, np.take(x, self.target.level[order], axis=1), y)
         total = weights.sum(axis=1)
-        x, y = (r - (np.einsum("dn,dn->d", r, weights) / np.where(total > 0, total, 1.0))[:, None] for r in ranks)
-        sums = [total, *(np.einsum("dn,dn->d", weights, v) for v in (x, y))]
-        sums += [np.einsum("dn,dn,dn->d", weights, a, b) for a, b in ((x, x), (y, y), (x, y))]
-        return _correlation(np.stack(sums))[None]
+        # What rounding leaves of the spread of one rank only.
+        some = (spread_x > 1e-12 * total**3) & (spread_y > 1e-12 * total**3)
+        scale = np.sqrt(np.where(some, spread_x, 1.0)) * np.sqrt(np.where(some, spread_y, 1.0))
+        return np.where(some, np.clip(both / scale, -1, 1), np.nan)[None]
 
-    @staticmethod
-    def _ranks(weights: Floats, level: Ints, order: Ints) -> Floats:
-        ends = np.flatnonzero(np.append(np.diff(level[order]) != 0, True))
-        through = np.cumsum(weights[:, order], axis=1)[:, ends]
-        above = np.concatenate([np.zeros((len(weights), 1)), through[:, :-1]], axis=1)
-        return np.asarray(((above + through) / 2)[:, level])
+    def _drawn(self, times: Floats, order: Ints) -> Floats:
+        return np.asarray(np.take(times, self.rows.group[order], axis=1) * self.rows.counts[order])
 
 
 @dataclass(frozen=True, eq=False)
