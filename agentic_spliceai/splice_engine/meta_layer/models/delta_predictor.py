@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from agentic_spliceai.splice_engine.meta_layer.models.base import MetaModule
 from agentic_spliceai.splice_engine.meta_layer.models.factory import SequenceEncoderFactory
@@ -15,9 +15,10 @@ from agentic_spliceai.splice_engine.meta_layer.models.layers import masked_mean,
 
 
 class DeltaPredictor(MetaModule):
-    """Siamese: `head(encoder(alt) - encoder(ref))` at each position, beside the mean difference over the window.
+    """Siamese: a head on `encoder(alt) - encoder(ref)`, position by position.
 
-    The head has no bias, so that equal alleles give exactly zero (without dropout, which differs between the alleles).
+    The head sees the difference at the position, gated by what the reference has there, and the mean difference over
+    the window. It has no bias, so that equal alleles give exactly zero (without dropout, which differs between them).
 
     Parameters
     ----------
@@ -43,6 +44,7 @@ class DeltaPredictor(MetaModule):
     ) -> None:
         super().__init__()
         self.encoder = SequenceEncoderFactory.create(encoder, hidden_dim, **(encoder_options or {}))
+        self.gate = nn.Linear(hidden_dim, hidden_dim)
         self.head = mlp((2 * hidden_dim, hidden_dim, 2), dropout=dropout, bias=False)
 
     def forward(self, ref: Tensor, alt: Tensor) -> Tensor:
@@ -58,8 +60,10 @@ class DeltaPredictor(MetaModule):
         float [B, L, 2]
             Change of the donor and acceptor probability, within -1 to 1.
         """
-        difference = self.encoder.encode_positions(alt) - self.encoder.encode_positions(ref)
+        reference = self.encoder.encode_positions(ref)
+        difference = self.encoder.encode_positions(alt) - reference
         real = real_positions(as_one_hot(ref)) | real_positions(as_one_hot(alt))
         overall = masked_mean(difference, real).unsqueeze(1).expand_as(difference)
-        delta: Tensor = torch.tanh(self.head(torch.cat([difference, overall], dim=2)))
+        local = difference * torch.sigmoid(self.gate(reference))
+        delta: Tensor = torch.tanh(self.head(torch.cat([local, overall], dim=2)))
         return delta

@@ -144,4 +144,6 @@ class CNNHyenaDNAEnsemble(Ensemble):
             raise unknown("task of the ensemble", task, _PAIRS)
         options = (cnn_options or {}, hyenadna_options or {})
         specs = [{"name": name, "options": given} for name, given in zip(_PAIRS[task], options, strict=True)]
-        self._gather([from_spec(spec) for spec in specs], weights)
+        cnn, hyenadna = members = [from_spec(spec) for spec in specs]
+        self._gather(members, weights)
+        self.config = {**self.config, "cnn_options": dict(cnn.config), "hyenadna_options": dict(hyenadna.config)}

@@ -63,7 +63,7 @@ class SimpleCNNDeltaPredictor(MetaModule):
     ) -> None:
         super().__init__()
         self.trunk = GatedTrunk(4, hidden_dim, n_layers, kernel_size, dilations, dropout, separable=separable)
-        self.norm = nn.LayerNorm(hidden_dim)
+        self.norm = nn.LayerNorm(hidden_dim, bias=False)  # a bias would cancel in the difference
         self.head = mlp((hidden_dim, hidden_dim, 2), dropout=dropout, bias=False)
         self.receptive_field = self.trunk.receptive_field
 

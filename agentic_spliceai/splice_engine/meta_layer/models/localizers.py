@@ -127,7 +127,10 @@ class SegmentationPositionLocalizer(_Localizer):
         encoder_options: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(hidden_dim, n_layers, kernel_size, dropout, encoder, encoder_options)
-        self.head = mlp((hidden_dim, hidden_dim, 1), dropout=dropout)
+        # Without a last bias: it would shift all positions alike, which a softmax does not see.
+        self.head = nn.Sequential(
+            nn.Linear(hidden_dim, hidden_dim), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden_dim, 1, bias=False)
+        )
 
     def _score(self, states: Tensor, change: Tensor) -> Tensor:
         logits: Tensor = self.head(states + change.unsqueeze(1)).squeeze(2)
