@@ -30,6 +30,7 @@ from agentic_spliceai.splice_engine.genome.normalization import normalize_varian
 from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
 from agentic_spliceai.splice_engine.genome.types import Gene, Strand, Transcript, Variant
 from agentic_spliceai.splice_engine.meta_layer.data.base_scores import HalfArray, Progress, score_sequences
+from agentic_spliceai.splice_engine.meta_layer.data.codes import UNKNOWN, encode
 from agentic_spliceai.splice_engine.meta_layer.data.measured import MeasuredVariant
 from agentic_spliceai.splice_engine.meta_layer.data.variant_alignment import (
     AllelePair,
@@ -42,9 +43,6 @@ from agentic_spliceai.splice_engine.meta_layer.data.variant_classes import Varia
 MISSING = int(np.iinfo(np.int32).min)
 """Column of an annotated site that the exon does not have: the outer end of a transcript."""
 
-N_CODE = 4
-"""Code of an unknown base; A, C, G, T are 0 to 3."""
-
 UNKNOWN_CLASS = -1
 
 CONSTRUCT_WINDOW = 201
@@ -52,9 +50,6 @@ GENOMIC_WINDOW = 401
 
 EXON_BASES = 300
 """Bases of an exon that examples keep, to tell its composition and its near copies."""
-
-_CODES = np.full(256, N_CODE, dtype=np.uint8)
-_CODES[[ord(base) for base in "ACGT"]] = np.arange(4)
 
 IntArray = npt.NDArray[np.int32]
 Float32Array = npt.NDArray[np.float32]
@@ -236,6 +231,9 @@ class VariantExamples:
         Why, one for each -1.
     base_model : dict
         Name, version, digests, context and members of the model that scored.
+    hidden : float16 [S, W, H] or None
+        What the base model's last layer reads, channels of the kept members side by side; 0 where a sequence is filled
+        up.
     """
 
     names: dict[str, npt.NDArray[np.str_]]
@@ -258,6 +256,7 @@ class VariantExamples:
     input_row: IntArray
     rejected: tuple[RejectedInput, ...] = ()
     base_model: dict[str, Any] = field(default_factory=dict)
+    hidden: HalfArray | None = None
 
     def __len__(self) -> int:
         return len(self.ref_row)
@@ -283,7 +282,7 @@ class VariantExamples:
         """
         chosen = np.asarray(rows, dtype=np.int64)
         used, inverse = np.unique(np.concatenate([self.ref_row[chosen], self.alt_row[chosen]]), return_inverse=True)
-        inverse = inverse.astype(np.int32)
+        row_of: IntArray = inverse.astype(np.int32)
         per_row = {
             name: getattr(self, name)[chosen]
             for name in (*_PER_ROW, "ref_index", "alt_index", "classes", "altering", "psi")
@@ -295,8 +294,9 @@ class VariantExamples:
             published={name: values[chosen] for name, values in self.published.items()},
             sequences=self.sequences[used],
             log_odds=self.log_odds[used],
-            ref_row=inverse[: len(chosen)],
-            alt_row=inverse[len(chosen) :],
+            hidden=None if self.hidden is None else self.hidden[used],
+            ref_row=row_of[: len(chosen)],
+            alt_row=row_of[len(chosen) :],
             input_row=np.arange(len(chosen), dtype=np.int32),
             rejected=(),
         )
@@ -309,9 +309,9 @@ class VariantExamples:
             "base_model": self.base_model,
             "rejected": [[item.index, item.id, item.reason.model_dump()] for item in self.rejected],
         }
-        partial = path.with_name(f".{path.stem}.partial.npz")
-        np.savez_compressed(partial, meta=np.array(json.dumps(meta)), **self._arrays())  # type: ignore[arg-type]
-        partial.replace(path)
+        unfinished = path.with_name(f".{path.stem}.unfinished.npz")
+        np.savez_compressed(unfinished, meta=np.array(json.dumps(meta)), **self._arrays())  # type: ignore[arg-type]
+        unfinished.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -331,13 +331,15 @@ class VariantExamples:
             raise TrainingDataError(f"{path} holds no variant examples: {error}.", advice) from error
         if meta.get("format") != _FORMAT:
             raise TrainingDataError(f"{path} has format {meta.get('format')}, not {_FORMAT}.", advice)
-        nested: dict[str, dict[str, Any]] = {"names": {}, "published": {}}
-        for name in list(arrays):
+        values: dict[str, Any] = {"names": {}, "published": {}, "base_model": meta["base_model"]}
+        for name, array in arrays.items():
             head, dot, tail = name.partition(".")
             if dot:
-                nested[head][tail] = arrays.pop(name)
-        rejected = tuple(RejectedInput(i, name, NotScored(**reason)) for i, name, reason in meta["rejected"])
-        return cls(**arrays, **nested, rejected=rejected, base_model=meta["base_model"])
+                values[head][tail] = array
+            else:
+                values[head] = array
+        values["rejected"] = tuple(RejectedInput(i, name, NotScored(**reason)) for i, name, reason in meta["rejected"])
+        return cls(**values)
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         found: dict[str, npt.NDArray[Any]] = {}
@@ -360,6 +362,7 @@ def build_examples(
     *,
     window: int = CONSTRUCT_WINDOW,
     center: Literal["construct", "variant"] = "construct",
+    hidden_members: int = 0,
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> VariantExamples:
@@ -376,7 +379,7 @@ def build_examples(
     center
         What stands in column L // 2: the middle of the two sequences' common axis, so that a construct of up to L bases
         is kept whole, or the first changed base. Take `variant` for genomic inputs.
-    cache, progress
+    hidden_members, cache, progress
         See `score_sequences`.
 
     Raises
@@ -398,7 +401,7 @@ def build_examples(
     alleles = [item.pair.scored() for item in kept]
     scores = score_sequences(model, [sequence for pair in alleles for sequence in pair], cache=cache, progress=progress)
     n, half = len(kept), context // 2
-    sequences = np.full(scores.log_odds.shape[:2], N_CODE, dtype=np.uint8)
+    sequences = np.full(scores.log_odds.shape[:2], UNKNOWN, dtype=np.uint8)
     for sequence, row in scores.row_of.items():
         bases = sequence[half : len(sequence) - half]
         sequences[row, : len(bases)] = encode(bases)
@@ -423,6 +426,7 @@ def build_examples(
         },
         sequences=sequences,
         log_odds=scores.log_odds,
+        hidden=scores.hidden,
         ref_row=np.array([scores.row_of[ref] for ref, _ in alleles], dtype=np.int32),
         alt_row=np.array([scores.row_of[alt] for _, alt in alleles], dtype=np.int32),
         ref_index=index[0],
@@ -447,11 +451,6 @@ def build_examples(
             "members": model.info.members,
         },
     )
-
-
-def encode(bases: str) -> npt.NDArray[np.uint8]:
-    """Return codes A, C, G, T = 0 to 3, anything else 4."""
-    return _CODES[np.frombuffer(bases.encode("ascii", errors="replace"), dtype=np.uint8)]
 
 
 def _place(pair: AllelePair, window: int, center: str) -> tuple[npt.NDArray[np.int32], dict[str, int]]:

@@ -13,6 +13,8 @@ import numpy.typing as npt
 from agentic_spliceai.splice_engine.base_layer.results import SpliceClass
 from agentic_spliceai.splice_engine.genome.sequence import BASES
 from agentic_spliceai.splice_engine.meta_layer.data.base_scores import site_probabilities
+from agentic_spliceai.splice_engine.meta_layer.data.codes import UNKNOWN
+from agentic_spliceai.splice_engine.meta_layer.data.variant_alignment import GAP
 from agentic_spliceai.splice_engine.meta_layer.data.variant_arrays import (
     aligned_codes,
     aligned_log_odds,
@@ -20,7 +22,6 @@ from agentic_spliceai.splice_engine.meta_layer.data.variant_arrays import (
 )
 from agentic_spliceai.splice_engine.meta_layer.data.variant_examples import (
     MISSING,
-    N_CODE,
     Float32Array,
     VariantExamples,
 )
@@ -89,21 +90,18 @@ def _score_features(examples: VariantExamples, rows: npt.NDArray[np.integer]) ->
     ref, alt = aligned_log_odds(examples, rows)  # [B, L, M, 2]
     ref_p, alt_p = (_known(site_probabilities(x).mean(axis=2)) for x in (ref, alt))  # [B, L, 2]
     found: dict[str, npt.NDArray[np.generic]] = {}
-    member_drops, drops, losses = [], [], []
+    drops_of = site_drops(examples, rows, ref, alt)
+    drops, losses = {}, {}
     for site, name in _SITES:
         column, present = site_column(examples, rows, name)
         at = np.arange(len(rows)), column
-        site_ref, site_alt = _known(ref[at][..., site]), _known(alt[at][..., site])  # [B, M]
-        drop = np.where(present[:, None], site_ref - site_alt, 0)
-        loss = np.where(present, (ref_p[at] - alt_p[at])[..., site], 0)
-        member_drops.append(drop)
-        drops.append(drop.mean(axis=1))
-        losses.append(loss)
-        found[f"{name}_log_odds_ref"] = np.where(present, site_ref.mean(axis=1), 0)
-        found[f"{name}_drop"] = drops[-1]
-        found[f"{name}_drop_spread"] = drop.std(axis=1)
+        drops[name] = drops_of[name].mean(axis=1)
+        losses[name] = np.where(present, (ref_p[at] - alt_p[at])[..., site], 0)
+        found[f"{name}_log_odds_ref"] = np.where(present, _known(ref[at])[..., site].mean(axis=1), 0)
+        found[f"{name}_drop"] = drops[name]
+        found[f"{name}_drop_spread"] = drops_of[name].std(axis=1)
         found[f"{name}_probability_ref"] = np.where(present, ref_p[at][..., site], 0)
-        found[f"{name}_loss"] = loss
+        found[f"{name}_loss"] = losses[name]
         found[f"{name}_present"] = present
 
         change = alt_p[..., site] - ref_p[..., site]
@@ -119,13 +117,35 @@ def _score_features(examples: VariantExamples, rows: npt.NDArray[np.integer]) ->
         found[f"{name}_log_odds_loss_any"] = (before - after).max(axis=1).clip(0, None)
         found[f"{name}_rival_alt"] = rival.max(axis=1)
         found[f"{name}_rival_rise"] = rival.max(axis=1) - before[np.arange(len(rows)), best]
-    found["drop_sum"] = drops[0] + drops[1]
-    found["drop_max"] = np.maximum(*drops)
-    found["drop_min"] = np.minimum(*drops)
-    found["drop_sum_spread"] = (member_drops[0] + member_drops[1]).std(axis=1)
-    found["loss_max"] = np.maximum(*losses)
+    found["drop_sum"] = drops["acceptor"] + drops["donor"]
+    found["drop_max"] = np.maximum(drops["acceptor"], drops["donor"])
+    found["drop_min"] = np.minimum(drops["acceptor"], drops["donor"])
+    found["drop_sum_spread"] = (drops_of["acceptor"] + drops_of["donor"]).std(axis=1)
+    found["loss_max"] = np.maximum(losses["acceptor"], losses["donor"])
     found["max_delta"] = np.abs(alt_p - ref_p).max(axis=(1, 2))
     return found
+
+
+def site_drops(
+    examples: VariantExamples, rows: npt.NDArray[np.integer], ref: Float32Array, alt: Float32Array
+) -> dict[str, Float32Array]:
+    """Return reference minus alternate log-odds of the annotated `acceptor` and `donor`, float32 [B, M] by member.
+
+    0 where the site is not present. A deleted site has `ABSENT_LOG_ODDS` in the alternate.
+
+    Parameters
+    ----------
+    examples, rows
+        Which examples.
+    ref, alt : float32 [B, L, M, 2]
+        Their `aligned_log_odds`.
+    """
+    drops = {}
+    for site, name in _SITES:
+        column, present = site_column(examples, rows, name)
+        at = np.arange(len(rows)), column
+        drops[name] = np.where(present[:, None], _known(ref[at] - alt[at])[..., site], np.float32(0))
+    return drops
 
 
 def site_column(
@@ -168,7 +188,7 @@ def _place_features(examples: VariantExamples, rows: npt.NDArray[np.integer]) ->
     ref, _ = aligned_codes(examples, rows)
     columns = np.arange(examples.window)
     near = (columns >= start[:, None] - 20) & (columns <= last[:, None] + 20)
-    exons = [np.frombuffer(exon.encode(), dtype=np.uint8) for exon in examples.names["exon"][rows].tolist()]
+    exons, exon_of = np.unique(examples.names["exon"][rows], return_inverse=True)
 
     def touches(low: npt.NDArray[np.integer], high: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
         return np.asarray((start <= high) & (last >= low))
@@ -188,8 +208,8 @@ def _place_features(examples: VariantExamples, rows: npt.NDArray[np.integer]) ->
         "acceptor_region": has_acceptor & touches(first_exonic - 20, first_exonic),
         "donor_region": has_donor & touches(last_exonic - 2, last_exonic + 6),
         "exon_length_log": np.log(length),
-        "exon_gc": np.array([_gc_share(exon) for exon in exons]),
-        "local_gc": _share((ref == 1) | (ref == 2), near & (ref < N_CODE)),
+        "exon_gc": np.array([_gc_share(exon) for exon in exons.tolist()])[exon_of],
+        "local_gc": _share((ref == 1) | (ref == 2), near & (ref < UNKNOWN)),
     }
 
 
@@ -200,11 +220,11 @@ def _base_features(examples: VariantExamples, rows: npt.NDArray[np.integer]) -> 
     width = end - start
     columns = np.arange(examples.window)
     changed = (columns >= start[:, None]) & (columns < end[:, None])
-    gaps = [((index[rows] == -2) & changed).sum(axis=1) for index in (examples.ref_index, examples.alt_index)]
+    gaps = [((index[rows] == GAP) & changed).sum(axis=1) for index in (examples.ref_index, examples.alt_index)]
     # Both purines (A, G) or both pyrimidines: codes of equal parity.
     single = (width == 1) & (gaps[0] == 0) & (gaps[1] == 0)
     ref_code, alt_code = (codes[np.arange(len(rows)), start.clip(0, examples.window - 1)] for codes in (ref, alt))
-    known = single & (ref_code < N_CODE) & (alt_code < N_CODE)
+    known = single & (ref_code < UNKNOWN) & (alt_code < UNKNOWN)
     same_kind = ref_code % 2 == alt_code % 2
     cpg_ref, cpg_alt = (_cpg_count(codes, start, end) for codes in (ref, alt))
     found: dict[str, npt.NDArray[np.generic]] = {
@@ -220,7 +240,7 @@ def _base_features(examples: VariantExamples, rows: npt.NDArray[np.integer]) -> 
     for place in NEIGHBOURS:
         at = (start if place < 0 else end - 1) + place
         inside = (at >= 0) & (at < examples.window)
-        code = np.where(inside, ref[np.arange(len(rows)), at.clip(0, examples.window - 1)], N_CODE)
+        code = np.where(inside, ref[np.arange(len(rows)), at.clip(0, examples.window - 1)], UNKNOWN)
         for channel, base in enumerate(BASES):
             found[f"base_{place:+d}_{base}"] = code == channel
     return found
@@ -233,12 +253,13 @@ def _signed(start: npt.NDArray[np.int32], last: npt.NDArray[np.int32], site: npt
 
 
 def _share(hits: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]) -> npt.NDArray[np.generic]:
-    return (hits & among).sum(axis=1) / np.maximum(among.sum(axis=1), 1)
+    share: npt.NDArray[np.generic] = (hits & among).sum(axis=1) / np.maximum(among.sum(axis=1), 1)
+    return share
 
 
-def _gc_share(exon: npt.NDArray[np.uint8]) -> float:
-    known = np.isin(exon, [ord(base) for base in BASES]).sum()
-    return float(np.isin(exon, [ord("C"), ord("G")]).sum() / known) if known else 0.0
+def _gc_share(exon: str) -> float:
+    known = sum(exon.count(base) for base in BASES)
+    return (exon.count("C") + exon.count("G")) / known if known else 0.0
 
 
 def _cpg_count(
@@ -248,6 +269,6 @@ def _cpg_count(
     counts = np.zeros(len(codes), dtype=np.int64)
     for row, (first, last) in enumerate(zip(start, end, strict=True)):
         bases = codes[row, max(first - 1, 0) : last + 1]
-        bases = bases[bases < N_CODE]
+        bases = bases[bases < UNKNOWN]
         counts[row] = ((bases[:-1] == 1) & (bases[1:] == 2)).sum()
     return counts
