@@ -20,8 +20,8 @@ from agentic_spliceai.splice_engine.meta_layer.extras import require
 
 FloatArray = npt.NDArray[np.float64]
 
-_TINY = 1e-7
-"""Probabilities are kept this far from 0 and 1 before their logarithm is taken; float32 resolves no less near 1."""
+_TINY = 1e-12
+"""Probabilities are kept this far from 0 and 1 before their logarithm is taken."""
 
 
 class _Frozen(BaseModel):

@@ -105,7 +105,7 @@ class MetricsWriter(Callback):
 
     def __init__(self, path: Path, step_every: int = 50) -> None:
         self.path, self.step_every = path, step_every
-        self._started, self._rates, self._step = 0.0, dict[str, float](), -1
+        self._started, self._rates, self._step = 0.0, dict[str, float](), 0
 
     def rewind(self, epochs: int) -> None:
         """Leave only whole lines of the first `epochs` epochs."""
@@ -125,8 +125,9 @@ class MetricsWriter(Callback):
     def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Write a line where one is due."""
         step = module.scheduler.last_epoch
-        if self.step_every and step != self._step and step % self.step_every == 0 and trainer.is_global_zero:
-            loss = float(outputs["loss"]) * module.config.accumulate / module.share(batch_idx)
+        due = self.step_every and step != self._step and step % self.step_every == 0
+        if due and trainer.is_global_zero:
+            loss = outputs["loss"].item() * module.config.accumulate / module.share(batch_idx)
             self._write({"event": "step", "epoch": trainer.current_epoch, "step": step, "loss": loss})
         self._step = step
 

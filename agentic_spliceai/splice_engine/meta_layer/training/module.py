@@ -143,13 +143,13 @@ class MetaLightningModule(LightningModule):
             If the monitored measure does not exist.
         """
         metrics = self._losses("train", self._training) | self._losses("val", self._validation)
-        metrics |= {f"val_{name}": value for name, value in self.task.measures(self._gathered()).items()}
         for name in ("train_loss", "val_loss"):
             if not np.isfinite(metrics[name]):
                 raise TrainingDataError(
                     f"{name} is {metrics[name]} in epoch {self.current_epoch}.",
                     "Check inputs and targets for NaN, or take a lower learning rate.",
                 )
+        metrics |= {f"val_{name}": value for name, value in self.task.measures(self._gathered()).items()}
         if self.config.monitor not in metrics:
             raise SettingError(
                 f"Nothing is called {self.config.monitor!r} on the validation data.",

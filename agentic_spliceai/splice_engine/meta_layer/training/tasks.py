@@ -12,7 +12,8 @@
 | multi_task | multi_task | focal, mse | score, target, psi_score, psi_target, site_target [N]; site_score [N, 4] |
 
 For multi_task, score and target are of the altering part; `focal` is the loss of that part, and `mse` that of psi.
-Targets keep NaN and -100 where there is no label. A model with a `loss(prediction, target, weight)` of its own is trained by that one.
+Targets keep NaN and -100 where there is no label. A model with a `loss(prediction, target, weight)` of its own is
+trained by that one.
 """
 
 from __future__ import annotations

@@ -20,12 +20,13 @@ class Data:
 
     def __init__(self, columns: Mapping[str, Tensor], part: str, *, labels: Any = None) -> None:
         self.columns = dict(columns)
-        self.groups = [f"{part}{i // 10}" for i in range(len(next(iter(columns.values()))))]
+        self.size = len(next(iter(columns.values())))
+        self.groups = [f"{part}{i // 10}" for i in range(self.size)]
         if labels is not None:
             self.labels = labels
 
     def __len__(self) -> int:
-        return len(self.groups)
+        return self.size
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         return {name: column[index] for name, column in self.columns.items()}
