@@ -93,7 +93,7 @@ class HyenaDNAEncoder(PretrainedEncoder):
             local_files_only=local_files_only,
         )
         if gradient_checkpointing:
-            network.gradient_checkpointing_enable({"use_reentrant": False})
+            network.activation_checkpointing_enable({"use_reentrant": False})
         self.weights_sha256: str | None = network.weights_sha256
         self.config["weights"] = None if weights is None else str(weights)
         self.config["hyena_config"] = network.config.architecture()

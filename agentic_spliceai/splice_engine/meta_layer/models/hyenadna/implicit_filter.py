@@ -73,26 +73,28 @@ class Sine(nn.Module):
 
 
 class PositionFeatures(nn.Module):
-    """Holder of `position_features`: constants, stored because published checkpoints store them."""
+    """Holder of `position_features`: constants, stored because published checkpoints store them.
+
+    Filled by the model's initialisation, as parameters are.
+    """
 
     z: Tensor
     t: Tensor
 
     def __init__(self, length: int, features: int) -> None:
         super().__init__()
-        z, t = position_features(length, features)
-        self.register_buffer("z", z)
-        self.register_buffer("t", t)
+        self.register_buffer("z", torch.empty(1, length, features, dtype=torch.float32))
+        self.register_buffer("t", torch.empty(1, length, 1, dtype=torch.float32))
 
 
 class Modulation(nn.Module):
-    """Holder of `decay_rates`."""
+    """Holder of `decay_rates`; see `PositionFeatures`."""
 
     deltas: Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.register_buffer("deltas", decay_rates(channels))
+        self.register_buffer("deltas", torch.empty(1, 1, channels, dtype=torch.float32))
 
 
 class HyenaFilter(nn.Module):
@@ -149,7 +151,8 @@ class HyenaFilter(nn.Module):
         state = self._state()
         if state is None:
             return self._compute_spectrum(length, size)
-        key = (length, size, state)
+        # What is made in inference mode can take no part in a gradient later.
+        key = (length, size, torch.is_inference_mode_enabled(), state)
         if self._kept is not None and self._kept[0] == key:
             return self._kept[1]
         spectrum = self._compute_spectrum(length, size)

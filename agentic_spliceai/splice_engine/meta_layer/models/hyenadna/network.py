@@ -29,6 +29,10 @@ from agentic_spliceai.splice_engine.meta_layer.models.hyenadna.implicit_filter i
 )
 
 
+class BranchLinear(nn.Linear):
+    """Last layer of a residual branch: smaller at first, because there are 2 N branches to add up."""
+
+
 class HyenaMixer(nn.Module):
     """Hyena operator of order 2: projections, a short convolution, and two gates around the long convolution."""
 
@@ -38,7 +42,7 @@ class HyenaMixer(nn.Module):
         self.in_proj = nn.Linear(width, 3 * width)
         self.short_filter = nn.Conv1d(3 * width, 3 * width, taps, groups=3 * width, padding=taps - 1)
         self.filter_fn = HyenaFilter(config)
-        self.out_proj = nn.Linear(width, width)
+        self.out_proj = BranchLinear(width, width)
         self.dropout = nn.Dropout(config.hyena_dropout)
 
     def forward(self, u: Tensor) -> Tensor:
@@ -57,7 +61,7 @@ class HyenaMLP(nn.Module):
     def __init__(self, config: HyenaDNAConfig) -> None:
         super().__init__()
         self.fc1 = nn.Linear(config.d_model, config.d_inner)
-        self.fc2 = nn.Linear(config.d_inner, config.d_model)
+        self.fc2 = BranchLinear(config.d_inner, config.d_model)
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply to float [B, L, D]."""
@@ -168,7 +172,8 @@ class HyenaDNAPreTrainedModel(PreTrainedModel):  # type: ignore[misc]
         """Initialise one module as the original code does, the rescaling of the residual branches included."""
         std = self.config.initializer_range
         if isinstance(module, nn.Linear):
-            init.normal_(module.weight, mean=0.0, std=std)
+            scale = math.sqrt(2 * self.config.n_layer) if isinstance(module, BranchLinear) else 1
+            init.normal_(module.weight, mean=0.0, std=std / scale)
             if module.bias is not None:
                 init.zeros_(module.bias)
         elif isinstance(module, nn.Embedding):
@@ -191,10 +196,6 @@ class HyenaDNAPreTrainedModel(PreTrainedModel):  # type: ignore[misc]
             init.copy_(module.t, t)
         elif isinstance(module, Modulation):
             init.copy_(module.deltas, decay_rates(self.config.d_model))
-        elif isinstance(module, HyenaBlock):  # after the Linears inside it
-            scaled = std / math.sqrt(2 * self.config.n_layer)
-            init.normal_(module.mixer.out_proj.weight, mean=0.0, std=scaled)
-            init.normal_(module.mlp.fc2.weight, mean=0.0, std=scaled)
 
     @classmethod
     def from_pretrained(cls, *args: Any, output_loading_info: bool = False, **kwargs: Any) -> Any:
