@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from agentic_spliceai.splice_engine.meta_layer.data.batches import EffectType
 from agentic_spliceai.splice_engine.meta_layer.models.base import MetaModule
-from agentic_spliceai.splice_engine.meta_layer.models.factory import SequenceEncoderFactory
+from agentic_spliceai.splice_engine.meta_layer.models.factory import SequenceEncoderFactory, options_of
 from agentic_spliceai.splice_engine.meta_layer.models.heads import DeltaHead
 from agentic_spliceai.splice_engine.meta_layer.models.layers import mlp, offset_code
 from agentic_spliceai.splice_engine.meta_layer.models.variant_trunk import encoder_arguments
@@ -48,6 +48,7 @@ class ConditionedDeltaPredictor(MetaModule):
         super().__init__()
         options = encoder_arguments(encoder, hidden_dim, n_layers, kernel_size, dropout, encoder_options)
         self.encoder = SequenceEncoderFactory.create(encoder, hidden_dim, **options)
+        self.config = {**self.config, "encoder_options": options_of(self.encoder, encoder_options)}
         self.effect = nn.Embedding(len(EffectType) + 1, hidden_dim)
         self.unknown_position = nn.Parameter(torch.zeros(hidden_dim))
         self.bases = mlp((8, hidden_dim, hidden_dim), dropout=dropout)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from agentic_spliceai.splice_engine.meta_layer.models.base import MetaModule
-from agentic_spliceai.splice_engine.meta_layer.models.factory import SequenceEncoderFactory
+from agentic_spliceai.splice_engine.meta_layer.models.factory import SequenceEncoderFactory, options_of
 from agentic_spliceai.splice_engine.meta_layer.models.inputs import as_one_hot
 from agentic_spliceai.splice_engine.meta_layer.models.layers import masked_mean, mlp, real_positions
 
@@ -44,6 +44,7 @@ class DeltaPredictor(MetaModule):
     ) -> None:
         super().__init__()
         self.encoder = SequenceEncoderFactory.create(encoder, hidden_dim, **(encoder_options or {}))
+        self.config = {**self.config, "encoder_options": options_of(self.encoder, encoder_options)}
         self.gate = nn.Linear(hidden_dim, hidden_dim)
         self.head = mlp((2 * hidden_dim, hidden_dim, 2), dropout=dropout, bias=False)
 

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from agentic_spliceai.splice_engine.meta_layer.models.base import MetaModule
-from agentic_spliceai.splice_engine.meta_layer.models.factory import SequenceEncoderFactory
+from agentic_spliceai.splice_engine.meta_layer.models.factory import SequenceEncoderFactory, options_of
 from agentic_spliceai.splice_engine.meta_layer.models.heads import CLASSES
 from agentic_spliceai.splice_engine.meta_layer.models.layers import mlp
 
@@ -43,6 +43,7 @@ class DeltaPredictorV2(MetaModule):
     ) -> None:
         super().__init__()
         self.encoder = SequenceEncoderFactory.create(encoder, hidden_dim, **(encoder_options or {}))
+        self.config = {**self.config, "encoder_options": options_of(self.encoder, encoder_options)}
         self.head = nn.Sequential(nn.GELU(), mlp((hidden_dim, hidden_dim, CLASSES), dropout=dropout))
 
     def forward(self, ref: Tensor, alt: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from agentic_spliceai.splice_engine.meta_layer.data.batches import EffectType
 from agentic_spliceai.splice_engine.meta_layer.models.base import MetaModule
+from agentic_spliceai.splice_engine.meta_layer.models.factory import options_of
 from agentic_spliceai.splice_engine.meta_layer.models.heads import ClassHead, probabilities
 from agentic_spliceai.splice_engine.meta_layer.models.variant_trunk import VariantTrunk, encoder_arguments
 
@@ -46,6 +47,7 @@ class EffectTypeClassifier(MetaModule):
         super().__init__()
         options = encoder_arguments(encoder, hidden_dim, n_layers, kernel_size, dropout, encoder_options)
         self.trunk = VariantTrunk(variant, hidden_dim, encoder, options, dropout)
+        self.config = {**self.config, "encoder_options": options_of(self.trunk.encoder, encoder_options)}
         self.head = ClassHead(self.trunk.output_dim, hidden_dim, dropout, classes=len(EffectType))
 
     def forward(self, alt: Tensor, ref_base: Tensor, alt_base: Tensor) -> Tensor:

@@ -73,19 +73,19 @@ class Ensemble(MetaModule):
 
 def _classes(logits: list[Tensor], log_weights: Tensor) -> Tensor:
     """Return the log of the averaged distribution over the last axis."""
-    return _log_mean([each.log_softmax(dim=-1) for each in logits], log_weights)
+    return _log_mean([each.float().log_softmax(dim=-1) for each in logits], log_weights)
 
 
 def _binary(logits: list[Tensor], log_weights: Tensor) -> Tensor:
     """Return the logit of the averaged probability, exact where that is near 0 or 1."""
-    positive = _log_mean([nn.functional.logsigmoid(each) for each in logits], log_weights)
-    negative = _log_mean([nn.functional.logsigmoid(-each) for each in logits], log_weights)
+    positive = _log_mean([nn.functional.logsigmoid(each.float()) for each in logits], log_weights)
+    negative = _log_mean([nn.functional.logsigmoid(-each.float()) for each in logits], log_weights)
     return positive - negative
 
 
 def _values(values: list[Tensor], log_weights: Tensor) -> Tensor:
     """Return the weighted mean."""
-    mean: Tensor = torch.tensordot(log_weights.exp(), torch.stack(values), dims=1)
+    mean: Tensor = torch.tensordot(log_weights.exp(), torch.stack(values).float(), dims=1)
     return mean
 
 

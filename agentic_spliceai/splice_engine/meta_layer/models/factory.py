@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,17 @@ class SequenceEncoderFactory:
             home, options = _HUGGING_FACE, {"name": name, **options}
         found: SequenceEncoder = construct(_load(home), options, what=f"the {name} encoder")
         return found
+
+
+def options_of(encoder: SequenceEncoder, given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the options with which `create` makes an encoder of the same shape, for a model's `config`.
+
+    These are the given ones; for a pretrained encoder all of them, among them the shape that its weights turned out to
+    have, so that it can be built where these weights are not at hand.
+    """
+    if "pretrained" not in encoder.config:
+        return dict(given or {})
+    return {key: value for key, value in encoder.config.items() if key not in ("name", "output_dim")}
 
 
 def _is_hyenadna(name: str) -> bool:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from agentic_spliceai.splice_engine.meta_layer.models.base import MetaModule
-from agentic_spliceai.splice_engine.meta_layer.models.factory import SequenceEncoderFactory
+from agentic_spliceai.splice_engine.meta_layer.models.factory import SequenceEncoderFactory, options_of
 from agentic_spliceai.splice_engine.meta_layer.models.heads import probabilities
 from agentic_spliceai.splice_engine.meta_layer.models.inputs import as_one_hot
 from agentic_spliceai.splice_engine.meta_layer.models.layers import centred_positions, mlp, real_positions
@@ -34,6 +34,7 @@ class _Localizer(MetaModule):
         super().__init__()
         options = encoder_arguments(encoder, hidden_dim, n_layers, kernel_size, dropout, encoder_options)
         self.encoder = SequenceEncoderFactory.create(encoder, hidden_dim, **options)
+        self.config = {**self.config, "encoder_options": options_of(self.encoder, encoder_options)}
         self.norm = nn.LayerNorm(hidden_dim)
         self.bases = mlp((8, hidden_dim, hidden_dim), dropout=dropout)
 

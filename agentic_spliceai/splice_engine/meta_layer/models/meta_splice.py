@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from agentic_spliceai.splice_engine.errors import SettingError
 from agentic_spliceai.splice_engine.meta_layer.models.base import MetaModule
-from agentic_spliceai.splice_engine.meta_layer.models.factory import SequenceEncoderFactory
+from agentic_spliceai.splice_engine.meta_layer.models.factory import SequenceEncoderFactory, options_of
 from agentic_spliceai.splice_engine.meta_layer.models.fusion import create_fusion
 from agentic_spliceai.splice_engine.meta_layer.models.heads import CLASSES, create_head, probabilities
 from agentic_spliceai.splice_engine.meta_layer.models.inputs import as_one_hot
@@ -71,6 +71,7 @@ class MetaSpliceModel(MetaModule):
     ) -> None:
         super().__init__()
         self.encoder = SequenceEncoderFactory.create(encoder, hidden_dim, **(encoder_options or {}))
+        self.config = {**self.config, "encoder_options": options_of(self.encoder, encoder_options)}
         self.score_encoder = ScoreEncoder(num_features, hidden_dim, dropout)
         self.fusion = create_fusion(fusion, hidden_dim, **(fusion_options or {}))
         self.head = create_head(head, self.fusion.output_dim, hidden_dim, dropout)

@@ -123,15 +123,13 @@ class MultiStepPredictor(MetaModule):
             Has at least the keys in `inputs`; true effects and positions in it are not looked at.
         """
         batch = {key: batch[key] for key in self.inputs}
-        output = self.inducing(*(batch[key] for key in self.inducing.inputs))
-        logit = output["altering"] if isinstance(output, dict) else output
-        probability = torch.sigmoid(logit)
+        probability = torch.sigmoid(_run(self.inducing, batch))
         altering = probability >= self.threshold
-        n, device = len(logit), logit.device
-        effect_probability = logit.new_full((n, len(EffectType)), torch.nan)
+        n, device = len(probability), probability.device
+        effect_probability = probability.new_full((n, len(EffectType)), torch.nan)
         effect = torch.full((n,), IGNORE_INDEX, device=device)
         position = effect.clone()
-        delta = logit.new_full((n, 3), torch.nan)
+        delta = probability.new_full((n, 3), torch.nan)
         if altering.any():
             kept = {key: value[altering] for key, value in batch.items()}
             kept["effect"], kept["position"] = effect[altering], position[altering]
@@ -145,5 +143,7 @@ class MultiStepPredictor(MetaModule):
 
 
 def _run(step: MetaModule, batch: Mapping[str, Tensor]) -> Tensor:
-    output: Tensor = step(*(batch[key] for key in step.inputs))
-    return output
+    output = step(*(batch[key] for key in step.inputs))
+    # Single precision whatever the steps computed in, so that their results fit into one table.
+    values: Tensor = (output["altering"] if isinstance(output, dict) else output).float()
+    return values

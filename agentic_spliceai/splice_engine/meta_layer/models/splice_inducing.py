@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from agentic_spliceai.splice_engine.meta_layer.models.base import MetaModule
+from agentic_spliceai.splice_engine.meta_layer.models.factory import options_of
 from agentic_spliceai.splice_engine.meta_layer.models.heads import BinaryHead, probabilities
 from agentic_spliceai.splice_engine.meta_layer.models.variant_trunk import VariantTrunk, encoder_arguments
 
@@ -45,6 +46,7 @@ class SpliceInducingClassifier(MetaModule):
         super().__init__()
         options = encoder_arguments(encoder, hidden_dim, n_layers, kernel_size, dropout, encoder_options)
         self.trunk = VariantTrunk(variant, hidden_dim, encoder, options, dropout)
+        self.config = {**self.config, "encoder_options": options_of(self.trunk.encoder, encoder_options)}
         self.head = BinaryHead(self.trunk.output_dim, hidden_dim, dropout)
 
     def forward(self, alt: Tensor, ref_base: Tensor, alt_base: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from agentic_spliceai.splice_engine.meta_layer.models.encoders import (
 )
 from agentic_spliceai.splice_engine.meta_layer.models.inputs import one_hot_to_tokens
 from agentic_spliceai.splice_engine.meta_layer.models.layers import centred_positions, real_positions
-from tests.splice_engine.meta_layer.models.toys import make_one_hot, pad
+from tests.splice_engine.meta_layer.models.toys import HYENA, make_one_hot, pad
 
 CASES: list[tuple[type[ConvolutionalEncoder], dict[str, Any]]] = [
     (CNNEncoder, {"hidden_dim": 6, "kernel_sizes": (3, 9)}),
@@ -156,6 +156,14 @@ def test_the_factory_knows_short_names(name: str, cls: type) -> None:
     assert type(encoder) is cls
     assert encoder.output_dim == 24
     assert encoder(make_one_hot(2)).shape == (2, 24)
+
+
+@pytest.mark.parametrize("name", ["hyenadna", "hyenadna-tiny-1k", "LongSafari/hyenadna-tiny-1k-seqlen-hf"])
+def test_the_factory_knows_hyenadna_by_any_of_its_names(name: str) -> None:
+    encoder = SequenceEncoderFactory.create(name, output_dim=24, **HYENA)
+    assert type(encoder).__name__ == "HyenaDNAEncoder"
+    assert encoder(make_one_hot(2)).shape == (2, 24)
+    assert encoder.encode_positions(make_one_hot(2, 9)).shape == (2, 9, 24)
 
 
 def test_the_factory_hands_options_on_and_refuses_others() -> None:

@@ -17,6 +17,13 @@ CNN = {"hidden_dim": 8, "kernel_sizes": [3, 5], "dropout": 0.0}
 GATED = {"hidden_dim": 8, "n_layers": 3, "kernel_size": 3, "dropout": 0.0}
 SINGLE_PASS = {"hidden_dim": 8, "n_layers": 3, "kernel_size": 3, "dropout": 0.0}
 
+HYENA = {
+    "pretrained": False, "unfreeze_last": None,
+    "hyena_config": {"d_model": 8, "n_layer": 2, "d_inner": 16, "max_seq_len": 128, "emb_dim": 5, "filter_order": 8,
+                     "embed_dropout": 0.0},
+}  # fmt: skip
+HYENA_MODEL = {"hidden_dim": 8, "dropout": 0.0, "encoder_options": HYENA}
+
 SMALL: dict[str, dict[str, Any]] = {
     "meta_splice": {"encoder_options": GATED, "hidden_dim": 8, "num_features": FEATURES, "dropout": 0.0,
                     "fusion_options": {"dropout": 0.0}, "base_logits": [0, 1, 2]},
@@ -36,6 +43,10 @@ SMALL: dict[str, dict[str, Any]] = {
                    "delta": {"name": "conditioned_delta", "options": SINGLE_PASS}, "threshold": 0.5},
     "ensemble": {"members": [{"name": "splice_inducing", "options": SINGLE_PASS}] * 2, "weights": [1, 3]},
     "calibrated": {"base": "simple_cnn_delta", "base_options": GATED, "strategy": "hybrid"},
+    "hyenadna_delta": HYENA_MODEL,
+    "hyenadna_binary": HYENA_MODEL,
+    "siamese_hyenadna": HYENA_MODEL,
+    "cnn_hyenadna_ensemble": {"task": "delta", "cnn_options": SINGLE_PASS, "hyenadna_options": HYENA_MODEL},
     "variant_aware": {"num_features": FEATURES, "width": 8, "blocks": 2, "feature_width": 8, "dropout": 0.0},
 }  # fmt: skip
 
