@@ -1,8 +1,8 @@
 """A trained model as one file: tensors, and a card that says what the model is, what it needs and where it is from.
 
 The file is safetensors: no code is run when it is read. Its metadata hold the card as JSON and a digest of card and
-tensors. Reading refuses a damaged file and a model that does not fit what it is asked to do. Nothing is downloaded: a
-pretrained encoder is built empty, because its weights are in the file.
+tensors. Reading refuses a damaged file and a model that does not fit what it is asked to do. No weights are downloaded:
+a pretrained encoder is built empty, because its weights are in the file.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from torch import Tensor
 from agentic_spliceai.splice_engine.base_layer.model import ModelInfo
 from agentic_spliceai.splice_engine.errors import CheckpointError, SettingError
 from agentic_spliceai.splice_engine.meta_layer.models.base import MetaModule
+from agentic_spliceai.splice_engine.meta_layer.models.pretrained_encoder import PretrainedEncoder
 from agentic_spliceai.splice_engine.meta_layer.models.registry import build_model, name_of
 from agentic_spliceai.splice_engine.meta_layer.training.calibration import Calibration, Threshold
 
@@ -131,7 +132,7 @@ def save_checkpoint(path: Path, content: CheckpointContent) -> ModelCard:
         card.model_dump()
         | {
             "model": card.model or _name(model),
-            "options": _plain(model.config),
+            "options": _options(model),
             "task": model.task,
             "code_digest": card.code_digest or code_digest(),
         }
@@ -308,6 +309,16 @@ def _name(model: MetaModule) -> str:
         return name_of(model)
     except SettingError:
         return f"{type(model).__module__}:{type(model).__qualname__}"
+
+
+def _options(model: MetaModule) -> dict[str, Any]:
+    """Return the constructor's arguments; a pretrained encoder's in full, because its shape may be that of its weights."""
+    options: dict[str, Any] = _plain(model.config)
+    encoder = getattr(model, "encoder", None)
+    if isinstance(encoder, PretrainedEncoder) and isinstance(options.get("encoder"), str):
+        given = {key: value for key, value in encoder.config.items() if key not in ("name", "output_dim")}
+        options["encoder_options"] = _plain(given)
+    return options
 
 
 def _plain(value: Any) -> Any:

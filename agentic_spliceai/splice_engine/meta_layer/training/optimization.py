@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from agentic_spliceai.splice_engine.errors import SettingError
 from agentic_spliceai.splice_engine.meta_layer.config import ScheduleName, TrainingConfig
 from agentic_spliceai.splice_engine.meta_layer.models.base import MetaModule, SequenceEncoder
+from agentic_spliceai.splice_engine.meta_layer.models.pretrained_encoder import PretrainedEncoder
 
 PLATEAU_FACTOR = 0.5
 """What `plateau` multiplies the rate with."""
@@ -29,7 +30,8 @@ def parameter_groups(
     Parameters
     ----------
     model
-        Parameters of `model.encoder_modules()` get `learning_rate * encoder_lr_multiplier`, all others `learning_rate`.
+        Parameters of `model.encoder_modules()` get `learning_rate * encoder_lr_multiplier`, all others `learning_rate`:
+        also the layer that a pretrained encoder has behind its network, which is as new as the head.
     config
         Rates and weight decay.
     extra
@@ -47,7 +49,11 @@ def parameter_groups(
     Frozen parameters are members too. AdamW skips what has no gradient, so unfreezing one later needs no new group, no
     new optimizer and no new schedule, and its rate is the one that its group has at that step.
     """
-    encoder = {id(p) for module in model.encoder_modules() for p in module.parameters()}
+    encoder = {
+        id(p)
+        for module in model.encoder_modules()
+        for p in (module.network if isinstance(module, PretrainedEncoder) else module).parameters()
+    }
     members: dict[str, list[nn.Parameter]] = {"encoder": [], "encoder_no_decay": [], "head": [], "head_no_decay": []}
     for name, parameter in model.named_parameters():
         spared = parameter.ndim <= 1 or name.endswith("bias") or "filter_fn" in name
