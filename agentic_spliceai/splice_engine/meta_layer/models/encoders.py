@@ -76,7 +76,7 @@ class CNNEncoder(ConvolutionalEncoder):
     def __init__(
         self,
         output_dim: int = 256,
-        hidden_dim: int = 32,
+        hidden_dim: int = 16,
         kernel_sizes: Sequence[int] = (3, 7, 15, 31),
         dropout: float = 0.1,
         pooling: str = "centre_mean",

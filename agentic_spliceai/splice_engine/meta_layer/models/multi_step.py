@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -55,7 +56,7 @@ class MultiStepResult:
 
 
 class MultiStepPredictor(MetaModule):
-    """Runs trained steps one after the other; itself it is not trained, and its steps are frozen.
+    """Runs trained steps one after the other; itself it is not trained, and its steps are frozen and evaluate.
 
     Each step is a model, or a mapping with its `name` in `models.registry` and `options`.
 
@@ -98,6 +99,11 @@ class MultiStepPredictor(MetaModule):
         needed = dict.fromkeys(key for step in steps for key in step.inputs)
         self.inputs = tuple(key for key in needed if key not in _PREDICTED)  # type: ignore[misc]
         self.requires_grad_(False)
+        self.train()
+
+    def train(self, mode: bool = True) -> Self:
+        """Stay in evaluation mode, whatever is asked for: frozen steps have no use for dropout."""
+        return super().train(False)
 
     def _step(self, role: str, spec: Spec | MetaModule) -> MetaModule:
         model = from_spec(spec)
@@ -111,7 +117,8 @@ class MultiStepPredictor(MetaModule):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Return deltas [B, 3], zero for variants that are not splice-altering; inputs as `inputs` names them."""
-        return self.predict(dict(zip(self.inputs, inputs, strict=True))).delta.nan_to_num(nan=0.0)
+        result = self.predict(dict(zip(self.inputs, inputs, strict=True)))
+        return torch.where(result.altering.unsqueeze(1), result.delta, 0.0)
 
     @torch.no_grad()
     def predict(self, batch: Mapping[str, Tensor]) -> MultiStepResult:

@@ -100,6 +100,13 @@ def test_specs_and_thresholds_that_cannot_be_are_refused() -> None:
         MultiStepPredictor({"model": "splice_inducing"}, make_model("validated_delta"))
 
 
+def test_steps_evaluate_even_while_training() -> None:
+    steps = make_steps() | {"delta": make_model("validated_delta", dropout=0.9)}
+    model = MultiStepPredictor(**steps, threshold=0.0).train()
+    batch = make_batch()
+    assert torch.equal(run(model, batch), run(model, batch))
+
+
 def test_the_conditioned_delta_listens_to_effect_and_position() -> None:
     model, batch = make_model("conditioned_delta").eval(), make_batch()
     before = run(model, batch)
