@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -15,6 +16,11 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Scores = npt.NDArray[np.float32]
 Marks = npt.NDArray[np.bool_]
+
+# A matrix product does this many cells of a table in the time in which one entry is looked up.
+_FASTER = 20
+# Cells of the largest table, and of what one batch of draws may hold.
+_LARGEST, _BATCH = 60_000_000, 20_000_000
 
 
 @dataclass(frozen=True)
@@ -124,12 +130,12 @@ class Ranking:
         found = np.full((3 + len(at), draws), np.nan)
         if not len(self.block):
             return found
-        drawn = np.take(times, self.gene, axis=1)
-        ends = np.flatnonzero(np.append(np.diff(self.block) != 0, True)) + 1
-        # A leading zero, so that a block's own count is a difference.
-        hits, through = np.zeros((draws, len(ends) + 1)), np.zeros((draws, len(ends) + 1))
-        hits[:, 1:] = np.cumsum(drawn * self.sites, axis=1)[:, ends - 1]
-        through[:, 1:] = np.cumsum(drawn * self.positions, axis=1)[:, ends - 1]
+        hits = self._cumulate(self.sites, times)
+        if self._table is None:
+            through = self._cumulate(self.positions, times)
+        else:
+            through = np.zeros_like(hits)
+            np.cumsum(times @ self._table, axis=1, out=through[:, 1:])
         sites, total = hits[:, -1], through[:, -1]
         gained = np.diff(hits, axis=1)
         precision = np.divide(hits[:, 1:], through[:, 1:], out=np.zeros_like(gained), where=through[:, 1:] > 0)
@@ -147,12 +153,36 @@ class Ranking:
 
     def estimates(self, *, draws: int, seed: int) -> tuple[Estimate, Estimate]:
         """Return top-k accuracy and average precision with 95 % percentile intervals, genes drawn with replacement."""
-        parts = [self.values(times)[:2] for times in draw_genes(self.genes, draws=draws, seed=seed)]
+        at_once = min(100, max(1, _BATCH // max(1, len(self.block))))
+        parts = [self.values(times)[:2] for times in draw_genes(self.genes, draws=draws, seed=seed, at_once=at_once)]
         low, high = np.nanpercentile(np.concatenate(parts, axis=1), [2.5, 97.5], axis=1)
         topk, area = (
             Estimate(value, float(a), float(b)) for value, a, b in zip(self.measures(), low, high, strict=True)
         )
         return topk, area
+
+    @cached_property
+    def _ends(self) -> npt.NDArray[np.int64]:
+        """Number of entries up to the end of each block."""
+        return np.flatnonzero(np.append(np.diff(self.block) != 0, True)) + 1
+
+    @cached_property
+    def _table(self) -> Floats | None:
+        """Positions as [genes, blocks], where so many cells are filled that a matrix product is faster."""
+        cells = len(self._ends) * self.genes
+        if cells > min(_FASTER * len(self.block), _LARGEST):
+            return None
+        number = np.repeat(np.arange(len(self._ends)), np.diff(self._ends, prepend=0))
+        table = np.zeros((self.genes, len(self._ends)))
+        table[self.gene, number] = self.positions
+        return table
+
+    def _cumulate(self, column: Floats, times: Floats) -> Floats:
+        """Return the sum up to the end of each block, [draws, 1 + blocks]; the first is 0."""
+        filled = np.flatnonzero(column)
+        running = np.zeros((len(times), len(filled) + 1))
+        np.cumsum(np.take(times, self.gene[filled], axis=1) * column[filled], axis=1, out=running[:, 1:])
+        return np.asarray(running[:, np.concatenate([[0], np.searchsorted(filled, self._ends)])])
 
 
 def draw_genes(genes: int, *, draws: int, seed: int, at_once: int = 50) -> Iterator[Floats]:

@@ -124,7 +124,7 @@ def check_rows(groups: npt.ArrayLike | None, weights: npt.ArrayLike | None, n: i
 
 
 def check_subgroups(subgroups: Mapping[str, npt.ArrayLike] | None, n: int) -> dict[str, Ints]:
-    """Return rows by subset: `all`, and `<name> = <value>` for each value of each subgroup."""
+    """Return rows by subset: `all`, and `<name> = <value>` for each value of each subgroup; no value is `unknown`."""
     found = {"all": np.arange(n)}
     for name, values in (subgroups or {}).items():
         array = np.asarray(values)
@@ -132,12 +132,17 @@ def check_subgroups(subgroups: Mapping[str, npt.ArrayLike] | None, n: int) -> di
             raise TrainingDataError(
                 f"subgroup {name!r}: shape {array.shape}, where there are {n} rows.", "Give one value a row."
             )
-        text = np.array([str(value) for value in array.tolist()])
+        text = np.array([_named(value) for value in array.tolist()])
         kinds = np.unique(text)
         if len(kinds) > _MOST_SUBSETS:
             raise SettingError(f"subgroup {name!r} has {len(kinds)} values.", "Give a column of few kinds.")
         found |= {f"{name} = {kind}": np.flatnonzero(text == kind) for kind in kinds}
     return found
+
+
+def _named(value: object) -> str:
+    missing = value is None or value != value
+    return "unknown" if missing else str(value).strip() or "unknown"
 
 
 def check_threshold(threshold: Threshold | None, split: str) -> None:

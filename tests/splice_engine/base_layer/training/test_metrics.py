@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from agentic_spliceai.splice_engine.base_layer.training.metrics import (
     Ranking,
+    draw_genes,
     expected_calibration_error,
     reliability,
 )
@@ -50,6 +51,36 @@ def test_area_is_scikit_learns(cases: list[tuple[int, bool, int]]) -> None:
     gene = [c[2] for c in cases]
     _, area = ranking(scores.tolist(), truth.astype(int).tolist(), gene).measures()
     assert area == pytest.approx(average_precision_score(truth, scores), abs=1e-9)
+
+
+@pytest.mark.parametrize("genes", [4, 200])
+def test_weighted_rows_of_few_and_of_many_genes(genes: int) -> None:
+    """Few genes are summed by a matrix product, many are looked up."""
+    rng = np.random.default_rng(genes)
+    truth, gene = rng.random(300) < 0.2, rng.integers(0, genes, 300)
+    scores, weights = (rng.normal(size=300) + truth).round(1), rng.random(300)
+    times = rng.integers(0, 3, (5, genes)).astype(float)
+    found = Ranking.of_rows(scores, truth, gene, genes, weights).values(times, at=(20,))
+    for drawn, (_, area, roc, top) in zip(times, found.T, strict=True):
+        counts = weights * drawn[gene]
+        assert area == pytest.approx(average_precision_score(truth, scores, sample_weight=counts))
+        assert roc == pytest.approx(roc_auc_score(truth, scores, sample_weight=counts))
+        left, hits = 20.0, 0.0
+        for score in np.unique(scores)[::-1]:
+            tied, right = counts[scores == score].sum(), counts[(scores == score) & truth].sum()
+            taken = min(left, tied)
+            hits += taken * right / tied if tied else 0.0
+            left -= taken
+        assert top == pytest.approx(hits / 20)
+
+
+def test_rows_and_genes_one_by_one_are_the_same_ranking() -> None:
+    rng = np.random.default_rng(0)
+    truth, gene = rng.random(500) < 0.2, rng.integers(0, 30, 500)
+    scores = rng.random(500).astype(np.float32).round(2)
+    apart = Ranking.of([scores[gene == g] for g in range(30)], [truth[gene == g] for g in range(30)])
+    times = next(draw_genes(30, draws=6, seed=0))
+    np.testing.assert_allclose(Ranking.of_rows(scores, truth, gene, 30).values(times), apart.values(times))
 
 
 def test_interval_holds_the_value_and_narrows_with_genes() -> None:

@@ -16,9 +16,9 @@ from agentic_spliceai.splice_engine.meta_layer.evaluation.bootstrap import Boots
 N, GROUPS = 120, 15
 
 
-def rows(weighted: bool = True) -> f.Rows:
+def rows(weighted: bool = True, groups: int = GROUPS) -> f.Rows:
     rng = np.random.default_rng(1)
-    return f.Rows(rng.integers(0, GROUPS, N), GROUPS, rng.integers(0, 4, N).astype(float) if weighted else None)
+    return f.Rows(rng.integers(0, groups, N), groups, rng.integers(0, 4, N).astype(float) if weighted else None)
 
 
 def binary() -> tuple[np.ndarray, np.ndarray]:
@@ -66,10 +66,12 @@ def families(r: f.Rows) -> list[f.Figures]:
     ]
 
 
+# Few groups are summed by a matrix product, many are looked up.
+@pytest.mark.parametrize("groups", [GROUPS, 300])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_every_draw_is_the_plain_measure_of_the_rows_drawn(weighted: bool) -> None:
-    r = rows(weighted)
-    times = np.concatenate([np.ones((1, GROUPS)), *draw_genes(GROUPS, draws=8, seed=4)])
+def test_every_draw_is_the_plain_measure_of_the_rows_drawn(weighted: bool, groups: int) -> None:
+    r = rows(weighted, groups)
+    times = np.concatenate([np.ones((1, groups)), *draw_genes(groups, draws=8, seed=4)])
     seen = set()
     for figures in families(r):
         for name, values in zip(figures.names, figures.values(times), strict=True):
