@@ -13,7 +13,8 @@ from torch import Tensor
 from agentic_spliceai.splice_engine.meta_layer.models.hyenadna import HyenaDNAConfig, HyenaDNAForCausalLM
 
 TINY: dict[str, Any] = {
-    "d_model": 16, "n_layer": 3, "d_inner": 32, "max_seq_len": 64, "emb_dim": 5, "filter_order": 8, "activation_freq": 10,
+    "d_model": 16, "n_layer": 3, "d_inner": 32, "max_seq_len": 64, "emb_dim": 5, "filter_order": 8,
+    "activation_freq": 10,
 }  # fmt: skip
 
 
@@ -39,7 +40,7 @@ def hf_state(model: HyenaDNAForCausalLM) -> dict[str, Tensor]:
 
 
 def original_state(model: HyenaDNAForCausalLM, *, checkpointed: bool) -> dict[str, Tensor]:
-    """The tensors under the original names: three copies of the frequency, `.layer.` where trained with checkpointing."""
+    """The tensors under the original names: three copies of the frequency, `.layer.` where `checkpointed`."""
     state: dict[str, Tensor] = {}
     for name, tensor in hf_state(model).items():
         name = f"model.{name}".replace("model.hyena.backbone.", "model.backbone.")

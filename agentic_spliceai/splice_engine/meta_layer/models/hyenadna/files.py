@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +28,12 @@ def damaged(path: Path, why: object) -> WeightsError:
         "Delete the file and fetch it again, or give another path; random weights have to be asked for: "
         "pretrained=False.",
     )
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error says, or its name where it says nothing."""
+    text = str(error).strip()
+    return text.splitlines()[0].rstrip(".") if text else type(error).__name__
 
 
 def weight_file(path: Path) -> Path:
@@ -105,10 +112,10 @@ def _state_dict(path: Path) -> dict[str, Tensor]:
         except pickle.UnpicklingError:
             # A Lightning file holds hyperparameters of the training code's own classes beside the tensors.
             content = torch.load(path, map_location="cpu", weights_only=False, pickle_module=_TENSORS_ONLY)
-    except (RuntimeError, EOFError, OSError, ValueError, TypeError, KeyError, pickle.UnpicklingError) as error:
-        raise damaged(path, f"it is cut short or no PyTorch file ({str(error).splitlines()[0]})") from error
-    except zipfile.BadZipFile as error:
-        raise damaged(path, "it is cut short") from error
+    except (RuntimeError, EOFError, OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        raise damaged(path, f"it is cut short or no PyTorch file ({first_line(error)})") from error
+    except (pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        raise damaged(path, f"it is cut short or no PyTorch file ({first_line(error)})") from error
     state = content.get("state_dict", content) if isinstance(content, Mapping) else None
     if not isinstance(state, Mapping):
         raise damaged(path, "it holds no state dict")
@@ -122,6 +129,9 @@ class _Inert:
     def __init__(self, *args: object, **kwargs: object) -> None:
         pass
 
+    def __call__(self, *args: object, **kwargs: object) -> _Inert:
+        return self
+
     def __setstate__(self, state: object) -> None:
         pass
 
@@ -131,10 +141,14 @@ class _Inert:
     def append(self, value: object) -> None:
         """Take an element."""
 
+    def add(self, value: object) -> None:
+        """Take a member."""
+
     def extend(self, values: object) -> None:
         """Take elements."""
 
 
+_STORAGE = re.compile(r"\w+Storage")
 _ALLOWED = {
     ("collections", "OrderedDict"),
     ("torch._utils", "_rebuild_tensor_v2"),
@@ -148,9 +162,14 @@ class _TensorUnpickler(pickle.Unpickler):
     """Builds tensors and plain containers; anything else becomes inert, so that no code of the file's choice runs."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in _ALLOWED or (module == "torch" and name.endswith("Storage")):
+        if (module, name) in _ALLOWED or (module == "torch" and _STORAGE.fullmatch(name)):
             return super().find_class(module, name)
         return _Inert
 
 
-_TENSORS_ONLY: Any = SimpleNamespace(Unpickler=_TensorUnpickler, load=pickle.load, __name__="tensors_only")
+def _load(file: Any, **options: Any) -> Any:
+    return _TensorUnpickler(file, **options).load()
+
+
+# What torch.load uses of a pickle module; files of the format before 1.6 are read by `load`, others by `Unpickler`.
+_TENSORS_ONLY: Any = SimpleNamespace(Unpickler=_TensorUnpickler, load=_load, __name__="tensors_only")

@@ -15,6 +15,7 @@ from agentic_spliceai.splice_engine.meta_layer.models.hyenadna.configuration imp
 from agentic_spliceai.splice_engine.meta_layer.models.hyenadna.files import (
     WEIGHT_FILES,
     damaged,
+    first_line,
     read_config,
     read_tensors,
     weight_file,
@@ -165,8 +166,9 @@ def _build(file: Path, overrides: Mapping[str, Any], model_class: type[_Model], 
         raise damaged(file, f"{bad[0]} holds NaN or infinite values")
     head = tensors.pop("lm_head.weight", None)
     state = {f"backbone.{name}": tensor for name, tensor in fill_constants(tensors, config).items()}
-    if issubclass(model_class, HyenaDNAForCausalLM):
+    if not issubclass(model_class, HyenaDNAModel):
         state = {f"hyena.{name}": tensor for name, tensor in state.items()}
+    if issubclass(model_class, HyenaDNAForCausalLM):
         if config.tie_word_embeddings:
             head = tensors["embeddings.word_embeddings.weight"]
         if head is not None:
@@ -223,11 +225,7 @@ def _download(
                 continue
     except LocalEntryNotFoundError as error:
         where = "is not in the hub's cache on this machine" if offline else "cannot be fetched"
-        raise WeightsError(f"HyenaDNA {repository} {where}: {_line(error)}.", advice) from error
+        raise WeightsError(f"HyenaDNA {repository} {where}: {first_line(error)}.", advice) from error
     except (HfHubHTTPError, HFValidationError, EntryNotFoundError, OSError) as error:
-        raise WeightsError(f"HyenaDNA {repository} cannot be fetched: {_line(error)}.", advice) from error
+        raise WeightsError(f"HyenaDNA {repository} cannot be fetched: {first_line(error)}.", advice) from error
     raise WeightsError(f"{repository} has none of {', '.join(WEIGHT_FILES[:2])}.", advice)
-
-
-def _line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
