@@ -161,8 +161,8 @@ def _chunks(lengths: npt.NDArray[np.int32]) -> Iterator[npt.NDArray[np.intp]]:
 
 def _log_odds(model: BaseModel, sequences: list[str]) -> FloatArray:
     """Return float32 [B, W, M, 2]."""
-    prediction = model.predict(np.stack([one_hot(sequence) for sequence in sequences]))
-    return site_log_odds(prediction.logits).transpose(0, 2, 1, 3)
+    logits = model.predict(np.stack([one_hot(sequence) for sequence in sequences])).logits
+    return site_log_odds(_finite(logits, model.info)).transpose(0, 2, 1, 3)
 
 
 def _hidden(model: HiddenModel, members: int, sequences: list[str]) -> FloatArray:
@@ -171,18 +171,21 @@ def _hidden(model: HiddenModel, members: int, sequences: list[str]) -> FloatArra
     return channels.reshape(len(channels), -1, channels.shape[-1]).transpose(0, 2, 1)
 
 
+def _finite(values: FloatArray, info: ModelInfo) -> FloatArray:
+    if not np.isfinite(values).all():
+        raise TrainingDataError(
+            f"Base model {info.name} gives values that are not finite.", "Check its weights and its inputs."
+        )
+    return values
+
+
 def _cached(
     cache: Path | None, info: ModelInfo, what: str, sequences: list[str], compute: Callable[[list[str]], FloatArray]
 ) -> HalfArray:
     path = None if cache is None else cache / f"{_digest(info, what, sequences)}.npz"
     if path is not None and (found := _read(path, len(sequences), len(sequences[0]) - info.context)) is not None:
         return found
-    values = compute(sequences)
-    if not np.isfinite(values).all():
-        raise TrainingDataError(
-            f"Base model {info.name} gives values that are not finite.", "Check its weights and its inputs."
-        )
-    compact = np.ascontiguousarray(values, dtype=np.float16)
+    compact = np.ascontiguousarray(_finite(compute(sequences), info), dtype=np.float16)
     if path is not None:
         _write(path, compact)
     return compact
@@ -198,7 +201,7 @@ def _digest(info: ModelInfo, what: str, sequences: list[str]) -> str:
 def _read(path: Path, count: int, length: int) -> HalfArray | None:
     """Return a chunk, or None if it is not there, damaged (the archive's own CRC tells), or of another shape."""
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as data:
             values: HalfArray = data["values"]
     except (OSError, EOFError, KeyError, ValueError, zlib.error, zipfile.BadZipFile):
         return None

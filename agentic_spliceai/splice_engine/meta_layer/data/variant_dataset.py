@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -46,11 +47,17 @@ class VariantDataset(Dataset[Batch]):
     class_weights
         Sample weight by class, such as `SAMPLE_WEIGHTS`; a class that it lacks, and an unknown class, weighs 1. By
         default every example weighs 1.
+    balance_by
+        Target whose classes balanced sampling draws equally often: `altering`, `effect` or `site`.
 
     Attributes
     ----------
     examples, normalizer
         As given.
+    groups : list of str
+        Exon group or gene of each example.
+    labels : [N]
+        The target named by `balance_by`.
     targets
         `VariantTargets` of the examples.
 
@@ -68,6 +75,7 @@ class VariantDataset(Dataset[Batch]):
         normalizer: Normalizer,
         *,
         class_weights: Mapping[VariantClass, float] | None = None,
+        balance_by: Literal["altering", "effect", "site"] = "altering",
     ) -> None:
         if not len(examples):
             raise TrainingDataError("This part of the variants has no example.", "Check the split.")
@@ -89,6 +97,9 @@ class VariantDataset(Dataset[Batch]):
                 "position": self.targets.position,
             }.items()
         }
+
+        self.groups: list[str] = examples.names["group"].tolist()
+        self.labels = self._fixed[balance_by].numpy()
 
     @staticmethod
     def fit_normalizer(examples: VariantExamples) -> Normalizer:

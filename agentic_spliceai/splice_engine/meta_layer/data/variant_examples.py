@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -324,10 +326,10 @@ class VariantExamples:
         """
         advice = "Build the examples again with build_examples."
         try:
-            with np.load(path, allow_pickle=False) as data:
+            with path.open("rb") as handle, np.load(handle, allow_pickle=False) as data:
                 arrays = {name: data[name] for name in data.files}
             meta = json.loads(str(arrays.pop("meta")))
-        except (OSError, EOFError, KeyError, ValueError) as error:
+        except (OSError, EOFError, KeyError, ValueError, zlib.error, zipfile.BadZipFile) as error:
             raise TrainingDataError(f"{path} holds no variant examples: {error}.", advice) from error
         if meta.get("format") != _FORMAT:
             raise TrainingDataError(f"{path} has format {meta.get('format')}, not {_FORMAT}.", advice)
@@ -399,7 +401,13 @@ def build_examples(
             f"Make them again with context={context}.",
         )
     alleles = [item.pair.scored() for item in kept]
-    scores = score_sequences(model, [sequence for pair in alleles for sequence in pair], cache=cache, progress=progress)
+    scores = score_sequences(
+        model,
+        [sequence for pair in alleles for sequence in pair],
+        hidden_members=hidden_members,
+        cache=cache,
+        progress=progress,
+    )
     n, half = len(kept), context // 2
     sequences = np.full(scores.log_odds.shape[:2], UNKNOWN, dtype=np.uint8)
     for sequence, row in scores.row_of.items():
