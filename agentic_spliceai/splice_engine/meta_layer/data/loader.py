@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -219,13 +220,16 @@ class ArtifactLoader:
         for path in self.files:
             if wanted_chromosomes is not None and _chromosome_of(path) not in wanted_chromosomes:
                 continue
-            for part in self._pieces(path, names, unweighted, wanted_chromosomes, genes):
-                part = part if left is None else part.take(np.arange(min(left, len(part))))
-                left = None if left is None else left - len(part)
-                if len(part):
-                    parts.append(part)
-                if left == 0:
-                    return _join(parts)
+            if left == 0:
+                break
+            with closing(self._pieces(path, names, unweighted, wanted_chromosomes, genes)) as pieces:
+                for part in pieces:
+                    part = part if left is None else part.take(np.arange(min(left, len(part))))
+                    left = None if left is None else left - len(part)
+                    if len(part):
+                        parts.append(part)
+                    if left == 0:
+                        break
         if not parts:
             raise TrainingDataError(
                 f"No row of {self.folder} is on the chromosomes and of the genes asked for.", "Check their names."
@@ -251,7 +255,7 @@ class ArtifactLoader:
         unweighted: bool,
         chromosomes: set[str] | None,
         genes: Collection[str] | None,
-    ) -> Iterator[ArtifactTable]:
+    ) -> Generator[ArtifactTable, None, None]:
         pandas = require("pandas", purpose="reading artifacts")
         numeric = {*NUMERIC_IDENTITY, *FEATURE_NAMES, *names}
         header = list(pandas.read_csv(path, sep="\t", nrows=0).columns)
@@ -268,9 +272,10 @@ class ArtifactLoader:
             chunksize=_PIECE,
         )
         row = 1
-        for frame in reader:
-            yield from self._piece(frame, path.name, row, names, unweighted, chromosomes, genes)
-            row += len(frame)
+        with reader:
+            for frame in reader:
+                yield from self._piece(frame, path.name, row, names, unweighted, chromosomes, genes)
+                row += len(frame)
 
     def _piece(
         self,

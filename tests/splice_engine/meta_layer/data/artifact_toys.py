@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
+from pydantic import BaseModel
 
 from agentic_spliceai.splice_engine.genome.annotation import GeneAnnotation
 from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
@@ -14,6 +16,8 @@ from agentic_spliceai.splice_engine.genome.sequence import reverse_complement
 from agentic_spliceai.splice_engine.genome.types import Gene
 from tests.splice_engine.base_layer.toys import ACCEPTOR_MOTIF, DONOR_MOTIF, MotifModel
 from tests.splice_engine.genome.toys import gtf_row, write_fasta
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 LENGTH = 1600
 """nt of each contig; the gene lies at 101-1400 (1-based), or at 201-1500 where it is on the minus strand."""
@@ -31,10 +35,15 @@ def plus_sequence(seed: int) -> str:
     """The donor at 300, 900, and the acceptors but that at 801, have whole motifs; the donor at 650 has none."""
     bases = np.random.default_rng(seed).choice(list("ACT"), LENGTH)  # without G no motif arises by chance
     for donor in (300, 900, DECOY):
-        bases[donor - 3 : donor + 5] = list(DONOR_MOTIF)
+        bases[donor - 4 : donor + 5] = list("A" + DONOR_MOTIF)  # without the A, CAGG could end an acceptor's motif
     for acceptor in (501, 1201):
         bases[acceptor - 7 : acceptor] = list(ACCEPTOR_MOTIF)
     return "".join(bases)
+
+
+def changed(thing: _Model, **fields: object) -> _Model:
+    """A copy with other fields, without what the original has cached of its own."""
+    return type(thing)(**{**{name: getattr(thing, name) for name in type(thing).model_fields}, **fields})
 
 
 def mirrored(blocks: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

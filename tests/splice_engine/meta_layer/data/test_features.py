@@ -22,7 +22,7 @@ from agentic_spliceai.splice_engine.meta_layer.data.schema import (
     REFERENCE_FEATURE_NAMES,
 )
 
-from .artifact_toys import toy_world
+from .artifact_toys import changed, toy_world
 
 EPS = 1e-10
 
@@ -206,8 +206,8 @@ def test_features_do_not_change_with_the_annotated_sites(tmp_path: Path) -> None
     world = toy_world(tmp_path, {"chr1": "+"})
     gene = world.gene("chr1")
     first = gene.transcripts[0]
-    moved = first.model_copy(update={"exons": ((100, 200), (400, 1400)), "cds": ()})
-    other = gene.model_copy(update={"transcripts": (moved,), "representative_id": moved.id})
+    moved = changed(first, exons=((100, 200), (400, 1400)), cds=())
+    other = changed(gene, transcripts=(moved,), representative_id=moved.id)
     one, labels, codes = gene_inputs(gene, world.genome, world.annotation, world.model, flank=FLANK)
     two, other_labels, same = gene_inputs(other, world.genome, world.annotation, world.model, flank=FLANK)
     assert (labels.labels != other_labels.labels).any()
