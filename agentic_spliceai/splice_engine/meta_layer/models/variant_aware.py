@@ -17,26 +17,7 @@ from torch import Tensor, nn
 
 from agentic_spliceai.splice_engine.meta_layer.data.batches import AffectedSite
 from agentic_spliceai.splice_engine.meta_layer.models.base import MetaModule
-
-
-class GatedBlock(nn.Module):
-    """Residual unit `x + tanh(a) * sigmoid(b)`, with a and b one dilated convolution of the normalised x; keeps L."""
-
-    def __init__(self, width: int, kernel_size: int, dilation: int, dropout: float) -> None:
-        super().__init__()
-        # By position, so that neither padding nor a change elsewhere shifts what is seen here.
-        self.norm = nn.LayerNorm(width)
-        self.conv = nn.Conv1d(
-            width, 2 * width, kernel_size, dilation=dilation, padding=dilation * (kernel_size - 1) // 2
-        )
-        self.dropout = nn.Dropout1d(dropout)
-
-    def forward(self, x: Tensor, known: Tensor) -> Tensor:
-        """Map [B, C, L] to the same shape; `known` [B, 1, L] is 0 where there is no sequence."""
-        normed = self.norm(x.transpose(1, 2)).transpose(1, 2)
-        value, gate = self.conv(normed * known).chunk(2, dim=1)
-        y: Tensor = x + self.dropout(torch.tanh(value) * torch.sigmoid(gate)) * known
-        return y
+from agentic_spliceai.splice_engine.meta_layer.models.layers import GatedBlock, mlp, silence
 
 
 class VariantAwareModel(MetaModule):
@@ -98,12 +79,10 @@ class VariantAwareModel(MetaModule):
         self.context_gate = nn.Conv1d(width, width, 1)
         # Without bias: no change in, no change out.
         self.change = nn.Conv1d(width, width, 1, bias=False)
-        self.attention = nn.Conv1d(2 * width, 1, 1)
+        self.attention = nn.Conv1d(2 * width, 1, 1, bias=False)  # a bias would cancel in the softmax
         read = (len(self.probes) + 2) * width
         context = len(self.probes) * width
-        self.scalar = nn.Sequential(
-            nn.Linear(num_features, feature_width), nn.GELU(), nn.Dropout(dropout), nn.Linear(feature_width, width)
-        )
+        self.scalar = mlp((num_features, feature_width, width), dropout=dropout)
         self.trunk = nn.Sequential(
             nn.LayerNorm(read + context + width),
             nn.Linear(read + context + width, feature_width),
@@ -115,8 +94,7 @@ class VariantAwareModel(MetaModule):
         self.psi = nn.Linear(feature_width, 1)
         self.site = nn.Linear(feature_width, len(AffectedSite))
         for head in (self.linear, self.altering, self.psi):
-            nn.init.zeros_(head.weight)
-            nn.init.zeros_(head.bias)
+            silence(head)
 
     def forward(
         self,

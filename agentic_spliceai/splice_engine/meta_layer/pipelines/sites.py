@@ -1,0 +1,298 @@
+"""Canonical splice sites: artifacts in, a recalibrating model and its figures beside the base model's out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from agentic_spliceai.splice_engine.base_layer.model import pick_device
+from agentic_spliceai.splice_engine.base_layer.results import SpliceClass
+from agentic_spliceai.splice_engine.base_layer.training.split import TEST, TRAIN, VALIDATION
+from agentic_spliceai.splice_engine.errors import SettingError, TrainingDataError
+from agentic_spliceai.splice_engine.meta_layer.checkpoint import (
+    BaseProvenance,
+    CheckpointContent,
+    ModelCard,
+    load_checkpoint,
+)
+from agentic_spliceai.splice_engine.meta_layer.config import MetaLayerConfig, ModelConfig
+from agentic_spliceai.splice_engine.meta_layer.data.dataset import MetaLayerDataset
+from agentic_spliceai.splice_engine.meta_layer.data.loader import ArtifactLoader, ArtifactTable
+from agentic_spliceai.splice_engine.meta_layer.data.normalization import Normalizer
+from agentic_spliceai.splice_engine.meta_layer.data.splits import DataSplit, group_rows, split_table
+from agentic_spliceai.splice_engine.meta_layer.evaluation.bootstrap import Bootstrap
+from agentic_spliceai.splice_engine.meta_layer.evaluation.evaluator import Subject, evaluate_classification
+from agentic_spliceai.splice_engine.meta_layer.evaluation.results import EvaluationResult, Threshold
+from agentic_spliceai.splice_engine.meta_layer.evaluation.thresholds import choose_threshold
+from agentic_spliceai.splice_engine.meta_layer.models.base import MetaModule
+from agentic_spliceai.splice_engine.meta_layer.training.results import TrainingResult
+from agentic_spliceai.splice_engine.meta_layer.training.tasks import model_inputs, task_of
+from agentic_spliceai.splice_engine.meta_layer.training.trainer import MetaTrainer
+
+BASE_LOGITS = ("donor_logodds", "acceptor_logodds", "site_logodds")
+"""Features from which `MetaSpliceModel` starts, in the order of its `base_logits`."""
+
+Probabilities = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class SiteData:
+    """Positions of one base model, split.
+
+    Attributes
+    ----------
+    table
+        All positions.
+    split
+        Rows of each part.
+    groups : str [N]
+        Group of each row: genes that overlap or are copies of each other.
+    base
+        The base model that made the scores; None where the artifacts do not say.
+    """
+
+    table: ArtifactTable
+    split: DataSplit
+    groups: npt.NDArray[np.str_]
+    base: BaseProvenance | None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the split."""
+        return self.split.digest
+
+
+def load_sites(config: MetaLayerConfig) -> SiteData:
+    """Read the artifacts of `config.artifacts_dir` and split them as `config.data` says.
+
+    Raises
+    ------
+    ResourceError, SchemaError
+        If there are none, or a column is missing or wrong.
+    TrainingDataError
+        If a part of the split is empty.
+    """
+    loader = ArtifactLoader(config)
+    table = loader.load_analysis_sequences()
+    made_by = loader.manifest().get("base_model")
+    base = None
+    if made_by is not None:
+        digests = tuple(made_by["weights_sha256"])
+        base = BaseProvenance(predictor=made_by["name"], version=made_by["version"], weights_sha256=digests)
+    return SiteData(table, split_table(table, config.data), group_rows(table), base)
+
+
+def thin(table: ArtifactTable, rows: npt.NDArray[np.int64], *, fraction: float, seed: int) -> ArtifactTable:
+    """Keep a share of the easy negatives, and let each stand for more.
+
+    Sites, calls of the base model and hard negatives stand for themselves (weight 1) and are all kept.
+
+    Parameters
+    ----------
+    table, rows
+        Positions, and which of them to thin.
+    fraction
+        Share of the drawn negatives that is kept.
+    seed
+        Seed of the draw.
+
+    Returns
+    -------
+    ArtifactTable
+        Of the kept rows, in order; the weights add up to the same within rounding of the share.
+    """
+    if not 0 < fraction <= 1:
+        raise SettingError(f"A fraction of {fraction} cannot be kept.", "Give more than 0, at most 1.")
+    drawn = rows[table.weights[rows] > 1]
+    kept = np.random.default_rng(seed).choice(drawn, size=max(round(fraction * len(drawn)), 1), replace=False)
+    chosen = np.sort(np.concatenate([rows[table.weights[rows] <= 1], kept]))
+    thinned = table.take(chosen)
+    easy = thinned.weights > 1
+    weights = np.where(easy, thinned.weights * (len(drawn) / max(len(kept), 1)), thinned.weights)
+    return replace(thinned, weights=weights)
+
+
+def train_sites(
+    config: MetaLayerConfig,
+    data: SiteData,
+    *,
+    keep_negatives: float = 0.1,
+    output_dir: Path | None = None,
+    progress: bool = False,
+) -> TrainingResult:
+    """Train the model of `config.model` to tell donor, acceptor and neither, one run a seed.
+
+    A `meta_splice` model starts as the base model, unless its options say otherwise (`base_logits: null`).
+
+    Parameters
+    ----------
+    config
+        Base model, data, model and training.
+    data
+        See `load_sites`.
+    keep_negatives
+        Share of the easy negatives that is trained on, see `thin`; validation uses the same share.
+    output_dir
+        Where the runs go; by default `config.checkpoints_dir`.
+    progress
+        Show a progress bar on a terminal.
+
+    Raises
+    ------
+    TrainingDataError, CheckpointError, SettingError
+        As `training.trainer.train`.
+    """
+    parts: dict[str, MetaLayerDataset] = {}
+    normalizer: Normalizer | None = None
+    for part in (TRAIN, VALIDATION):
+        table = thin(data.table, data.split.part(part), fraction=keep_negatives, seed=config.data.seed)
+        parts[part] = MetaLayerDataset(
+            table, part=part, normalizer=normalizer, form=config.data.sequence_form, window=config.data.window
+        )
+        normalizer = parts[part].normalizer
+    assert normalizer is not None
+    model = with_base_logits(config.model, normalizer)
+    card = ModelCard(
+        features=normalizer.names, normaliser=normalizer.as_dict(), base=data.base, data_digest=data.digest
+    )
+    trainer = MetaTrainer(
+        config.model_copy(update={"model": model}), output_dir=output_dir or config.checkpoints_dir, progress=progress
+    )
+    return trainer.train(parts[TRAIN], parts[VALIDATION], card=card)
+
+
+def with_base_logits(model: ModelConfig, normalizer: Normalizer) -> ModelConfig:
+    """Return the model's configuration with what it must know of the features: their number and the base log-odds."""
+    if model.name != "meta_splice":
+        return model
+    names = normalizer.names
+    options = {"num_features": len(names), **model.options}
+    if "base_logits" not in options and options.get("head", "classification") == "classification":
+        columns = [names.index(name) for name in BASE_LOGITS]
+        options |= {
+            "base_logits": columns,
+            "base_scale": [normalizer.std[c] for c in columns],
+            "base_shift": [normalizer.mean[c] for c in columns],
+        }
+    return ModelConfig(name=model.name, options=options)
+
+
+def predict_sites(
+    checkpoints: Sequence[Path], data: SiteData, part: str, *, batch_size: int = 256, device: str = "cpu"
+) -> dict[int, Probabilities]:
+    """Predict the positions of one part with the models of several seeds.
+
+    Parameters
+    ----------
+    checkpoints
+        One a seed.
+    data, part
+        Positions, and which of them.
+    batch_size
+        Positions at once.
+    device
+        `cpu`, `cuda`, `mps` or `auto`.
+
+    Returns
+    -------
+    dict of seed to float32 [n, 3]
+        Probabilities, `SpliceClass` order.
+
+    Raises
+    ------
+    CheckpointError
+        If a checkpoint was trained on other features or on another base model's scores.
+    """
+    found: dict[int, Probabilities] = {}
+    for path in checkpoints:
+        content = load_checkpoint(path, expect_schema=data.table.feature_names, expect_base=data.base)
+        found[content.card.seed or 0] = _predict(content, data, part, batch_size, device)
+    return found
+
+
+def _predict(content: CheckpointContent, data: SiteData, part: str, batch_size: int, device: str) -> Probabilities:
+    card = content.card
+    if card.normaliser is None:
+        raise TrainingDataError("The checkpoint names no normalisation of its features.", "Train with `train_sites`.")
+    settings = MetaLayerConfig.model_validate(card.config).data if card.config else MetaLayerConfig().data
+    dataset = MetaLayerDataset(
+        data.table,
+        data.split.part(part),
+        part=part,
+        normalizer=Normalizer.from_dict(card.normaliser),
+        form=settings.sequence_form,
+        window=settings.window,
+    )
+    target = pick_device(device)
+    model: MetaModule = content.model.to(target).eval()
+    task = task_of(model)
+    out = np.empty((len(dataset), len(SpliceClass)), dtype=np.float32)
+    with torch.inference_mode():
+        for at in range(0, len(dataset), batch_size):
+            batch = dataset.batch(range(at, min(at + batch_size, len(dataset))))
+            inputs = {name: value.to(target) for name, value in batch.items()}
+            output = model(*model_inputs(inputs, model))
+            out[at : at + batch_size] = task.scores(output, inputs)["score"]
+    return out
+
+
+def evaluate_sites(
+    data: SiteData,
+    predictions: dict[int, Probabilities],
+    validation: dict[int, Probabilities],
+    *,
+    model_name: str,
+    part: str = TEST,
+    sampled: bool = True,
+    bootstrap: Bootstrap | None = None,
+) -> EvaluationResult:
+    """Evaluate the seeds' predictions of one part, the base model beside them.
+
+    Parameters
+    ----------
+    data, predictions, part
+        Positions, probabilities of `part` by seed, and which part that is.
+    validation
+        Probabilities of the validation part by seed, from which the thresholds are chosen.
+    model_name
+        How the tables call the model.
+    sampled
+        Weigh each row by the positions that it stands for, so that figures are about all positions of the genes.
+        Without, they are about the kept rows alone, which is what a table of 10 % of the positions shows.
+    bootstrap
+        Draws and seed of the intervals.
+    """
+    rows, held = data.split.part(part), data.split.part(VALIDATION)
+    weights = data.table.weights[rows] if sampled else None
+    held_weights = data.table.weights[held] if sampled else None
+    base = _distribution(data.table.base_scores())
+    pooled = np.mean(list(validation.values()), axis=0)
+    thresholds: dict[str, Threshold] = {}
+    base_thresholds: dict[str, Threshold] = {}
+    for kind in (SpliceClass.DONOR, SpliceClass.ACCEPTOR):
+        truth = data.table.labels[held] == kind
+        name = kind.name.lower()
+        thresholds[name] = choose_threshold(truth, pooled[:, kind], split=VALIDATION, weights=held_weights)
+        base_thresholds[name] = choose_threshold(truth, base[held, kind], split=VALIDATION, weights=held_weights)
+    return evaluate_classification(
+        data.table.labels[rows],
+        {seed: _distribution(values) for seed, values in predictions.items()},
+        data.groups[rows],
+        base_probabilities=base[rows],
+        subject=Subject(model_name, data.base.predictor if data.base else "base model", part),
+        weights=weights,
+        thresholds=thresholds,
+        base_thresholds=base_thresholds,
+        bootstrap=bootstrap,
+    )
+
+
+def _distribution(probabilities: Probabilities) -> Probabilities:
+    """Make rows that were rounded on disk add up to 1 again."""
+    result: Probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
+    return result
