@@ -73,6 +73,8 @@ class HuggingFaceEncoder(PretrainedEncoder):
         hub = {"revision": revision, "local_files_only": local_files_only, "trust_remote_code": False}
         network, self.tokenizer = _load(name, pretrained, {k: v for k, v in hub.items() if v is not None})
         self.name, self.kmer = name, kmer
+        # [UNK] is special by name, but it stands for a base. (The mask that tokenizers return is not always right.)
+        self._special = torch.tensor(sorted(set(self.tokenizer.all_special_ids) - {self.tokenizer.unk_token_id}))
         if getattr(network, "pooler", None) is not None:
             network.pooler = None  # its output is not used, and many checkpoints lack it
         self._accepts = set(inspect.signature(network.forward).parameters)
@@ -110,11 +112,10 @@ class HuggingFaceEncoder(PretrainedEncoder):
             texts,
             padding=True,
             return_tensors="pt",
-            return_special_tokens_mask=True,
             return_offsets_mapping=self.tokenizer.is_fast,
         )
         ids, mask = batch["input_ids"], batch["attention_mask"]
-        special = (mask == 0) | self._added(ids, batch["special_tokens_mask"])
+        special = torch.isin(ids, self._special)
         if self.tokenizer.is_fast:
             spans = batch["offset_mapping"].long()
         else:
@@ -127,12 +128,6 @@ class HuggingFaceEncoder(PretrainedEncoder):
             start = spans[..., :1] // (k + 1)
             spans = torch.cat([start, start + k], dim=2)
         return ids, mask, spans.masked_fill(special.unsqueeze(2), 0)
-
-    def _added(self, ids: Tensor, mask: Tensor) -> Tensor:
-        # [UNK] is a special token by name, but where it stands for a base it has a place in the sequence.
-        unknown = self.tokenizer.unk_token_id
-        added = mask.bool()
-        return added if unknown is None else added & (ids != unknown)
 
     @property
     def _limit(self) -> int:

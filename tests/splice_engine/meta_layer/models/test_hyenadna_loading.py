@@ -339,6 +339,8 @@ def test_unknown_names_are_no_reason_for_random_weights() -> None:
             load_hyenadna(name)
     with pytest.raises(SettingError, match="architecture is not known"):
         load_hyenadna("hyenadna-huge", pretrained=False)
+    with pytest.raises(SettingError, match="embed_dropot"):
+        load_hyenadna("hyenadna-tiny-1k", pretrained=False, config={"embed_dropot": 0.0})
     assert load_hyenadna("hyenadna-huge", pretrained=False, config=TINY).config.d_model == 16
 
 

@@ -131,8 +131,12 @@ class HyenaDNAConfig(PretrainedConfig):  # type: ignore[misc]
 
     def architecture(self) -> dict[str, Any]:
         """Return the fields of this class as plain values: what builds the same network again."""
-        names = list(inspect.signature(type(self).__init__).parameters)[1:-1]
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in self.fields()}
+
+    @classmethod
+    def fields(cls) -> list[str]:
+        """Return the names of the fields of this class."""
+        return list(inspect.signature(cls.__init__).parameters)[1:-1]
 
     @property
     def padded_vocab_size(self) -> int:

@@ -153,8 +153,9 @@ class HyenaFilter(nn.Module):
             return self._compute_spectrum(length, size)
         # What is made in inference mode can take no part in a gradient later.
         key = (length, size, torch.is_inference_mode_enabled(), state)
-        if self._kept is not None and self._kept[0] == key:
-            return self._kept[1]
+        kept = self._kept  # read once: another thread may replace it
+        if kept is not None and kept[0] == key:
+            return kept[1]
         spectrum = self._compute_spectrum(length, size)
         fits = spectrum.numel() * spectrum.element_size() <= CACHE_LIMIT
         self._kept = (key, spectrum) if fits else None

@@ -32,6 +32,7 @@ from agentic_spliceai.splice_engine.meta_layer.models.hyenadna.network import (
     HyenaDNAPreTrainedModel,
 )
 from agentic_spliceai.splice_engine.meta_layer.models.hyenadna.releases import RELEASES, Release, find_release
+from agentic_spliceai.splice_engine.meta_layer.models.naming import unknown
 from agentic_spliceai.splice_engine.resources import ResourceFile, ResourceResolver, sha256_of
 
 DEFAULT_RELEASE = "hyenadna-small-32k-seqlen"
@@ -83,8 +84,11 @@ def load_hyenadna(
     WeightsError
         If there are no weights, or they are damaged, incomplete, of other shapes or of another digest.
     SettingError
-        If the name is unknown.
+        If the name, or a field of `config`, is unknown.
     """
+    for field in config or {}:
+        if field not in HyenaDNAConfig.fields():
+            raise unknown("field of HyenaDNAConfig", field, HyenaDNAConfig.fields())
     if not pretrained:
         return _random(name_or_path, config, model_class)
     release = find_release(name_or_path) if isinstance(name_or_path, str) else None
