@@ -139,7 +139,7 @@ class Ranking:
         sites, total = hits[:, -1], through[:, -1]
         gained = np.diff(hits, axis=1)
         precision = np.divide(hits[:, 1:], through[:, 1:], out=np.zeros_like(gained), where=through[:, 1:] > 0)
-        some, both = sites > 0, (sites > 0) & (total > sites)
+        some, both = sites > 0, (sites > 0) & (total - sites > 1e-12 * total)
         np.divide((gained * precision).sum(axis=1), sites, out=found[1], where=some)
         others = np.diff(through, axis=1) - gained
         pairs = (others * (hits[:, :-1] + gained / 2)).sum(axis=1)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
 from agentic_spliceai.splice_engine.errors import SettingError, TrainingDataError
+from agentic_spliceai.splice_engine.meta_layer.evaluation.compare import BASE, Who
 from agentic_spliceai.splice_engine.meta_layer.evaluation.figures import Rows
 from agentic_spliceai.splice_engine.meta_layer.evaluation.measures import Floats, Ints, Marks
 from agentic_spliceai.splice_engine.meta_layer.evaluation.results import Threshold
 
 Predictions = npt.ArrayLike | Mapping[int, npt.ArrayLike]
 """One model's predictions, or those of several trainings by their seed."""
+
+Thresholds = Threshold | Mapping[int, Threshold]
+"""One threshold, or each training's own by its seed."""
 
 _MOST_SUBSETS = 100
 _SUM_TOLERANCE = 1e-3
@@ -145,10 +149,32 @@ def _named(value: object) -> str:
     return "unknown" if missing else str(value).strip() or "unknown"
 
 
-def check_threshold(threshold: Threshold | None, split: str) -> None:
-    """Refuse a threshold that was chosen on the data that it is to be measured on."""
-    if threshold is not None and threshold.chosen_on == split:
+def check_thresholds(
+    model: Thresholds | None, base: Threshold | None, seeds: Collection[int | None], split: str
+) -> dict[Who, Threshold]:
+    """Return the threshold of the base model and of each seed; empty for none.
+
+    Raises
+    ------
+    SettingError
+        If only one of the models has any, a seed lacks its own, or one was chosen on the data that is evaluated.
+    """
+    if model is None and base is None:
+        return {}
+    if model is None or base is None:
         raise SettingError(
-            f"The threshold {threshold.value:g} was chosen on {split!r}, the split that is evaluated.",
-            "Choose it on the validation split.",
+            "Only one of model and base model has a threshold.", "Choose both on the validation split, or none."
         )
+    own = model if isinstance(model, Mapping) else dict.fromkeys(seeds, model)
+    by_seed: dict[Who, Threshold] = {seed: threshold for seed, threshold in own.items()}  # noqa: C416
+    if set(by_seed) != set(seeds):
+        raise SettingError(
+            f"Thresholds are of seeds {list(by_seed)}, predictions of {list(seeds)}.", "Give each seed its own, or one."
+        )
+    for threshold in (base, *by_seed.values()):
+        if threshold.chosen_on == split:
+            raise SettingError(
+                f"The threshold {threshold.value:g} was chosen on {split!r}, the split that is evaluated.",
+                "Choose it on the validation split.",
+            )
+    return {BASE: base, **{seed: by_seed[seed] for seed in seeds}}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final, Literal
 
 import numpy as np
 
@@ -21,6 +22,11 @@ from agentic_spliceai.splice_engine.meta_layer.evaluation.figures import (
 )
 from agentic_spliceai.splice_engine.meta_layer.evaluation.measures import Floats, Marks, Value
 from agentic_spliceai.splice_engine.meta_layer.evaluation.results import ComparisonRow, Difference, Estimate
+
+BASE: Final = "base"
+
+Who = int | Literal["base"] | None
+"""Whose scores: the base model's, or those of a training seed, None where no seed is known."""
 
 _LOWER_IS_BETTER = ("brier", "ece", "mse", "mae", "false_positive_rate", "distance")
 _NO_PROBABILITIES = "scores are no probabilities"
@@ -50,14 +56,14 @@ class Panel:
     truth : bool [N]
         True rows; None where the measures are not about true and false.
     measure
-        From the scores of all rows, and whether they are the base model's, to the measures.
+        From the scores of all rows, and whose they are, to the measures.
     """
 
     of: str
     subset: str
     rows: Rows
     truth: Marks | None
-    measure: Callable[[Floats, bool], Measured]
+    measure: Callable[[Floats, Who], Measured]
 
     @property
     def case(self) -> _Case:
@@ -141,7 +147,7 @@ def is_probability(scores: Floats) -> bool:
 def compare(
     panels: Sequence[Panel],
     base: Floats,
-    model: Iterable[Floats],
+    model: Mapping[int | None, Floats],
     plan: Bootstrap,
     means: Mapping[str, tuple[str, ...]] | None = None,
 ) -> tuple[ComparisonRow, ...]:
@@ -154,18 +160,20 @@ def compare(
     base
         The base model's scores.
     model
-        The model's scores, one array a seed. Its figure is the mean over seeds; in each draw of groups the seeds are
+        The model's scores by seed. Its figure is the mean over seeds; in each draw of groups the seeds are
         drawn with replacement too, so that the interval holds both uncertainties.
     plan
         Number of draws, and seed.
     means
         Further values of `of`, each the plain mean of what is measured of others: `{"site": ("donor", "acceptor")}`.
     """
-    by_seed = list(model)
-    found = [[panel.measure(base, True), *(panel.measure(scores, False) for scores in by_seed)] for panel in panels]
+    found = [
+        [panel.measure(base, BASE), *(panel.measure(scores, seed) for seed, scores in model.items())]
+        for panel in panels
+    ]
     families = {f"{i}:{j}": measured.figures for i, row in enumerate(found) for j, measured in enumerate(row)}
     draws = draw(families, panels[0].rows.groups, plan, max(len(panel.rows.group) for panel in panels))
-    shares = _draw_seeds(len(by_seed), plan)
+    shares = _draw_seeds(len(model), plan)
     nothing = np.full(plan.draws, np.nan)
     cells: dict[tuple[str, str, str], _Cell] = {}
     for i, (panel, row) in enumerate(zip(panels, found, strict=True)):

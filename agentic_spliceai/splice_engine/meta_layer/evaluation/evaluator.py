@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from agentic_spliceai.splice_engine.meta_layer.evaluation import measures as m
 from agentic_spliceai.splice_engine.meta_layer.evaluation.bootstrap import Bootstrap
 from agentic_spliceai.splice_engine.meta_layer.evaluation.checks import (
     Predictions,
+    Thresholds,
     check_base,
     check_classes,
     check_distribution,
@@ -27,7 +29,7 @@ from agentic_spliceai.splice_engine.meta_layer.evaluation.checks import (
     check_rows,
     check_scores,
     check_subgroups,
-    check_threshold,
+    check_thresholds,
     check_truth,
 )
 from agentic_spliceai.splice_engine.meta_layer.evaluation.digest import array_digest, evaluator_digest
@@ -88,7 +90,7 @@ def evaluate_classification(
     base_probabilities: npt.ArrayLike,
     subject: Subject,
     weights: npt.ArrayLike | None = None,
-    thresholds: Mapping[str, Threshold] | None = None,
+    thresholds: Mapping[str, Thresholds] | None = None,
     base_thresholds: Mapping[str, Threshold] | None = None,
     subgroups: Mapping[str, npt.ArrayLike] | None = None,
     top_k: Sequence[int] = TOP_K,
@@ -112,7 +114,8 @@ def evaluate_classification(
     weights : float [N]
         How many positions each row stands for: the inverse of its chance to be in the sample.
     thresholds, base_thresholds
-        By class (`donor`, `acceptor`), chosen on validation data for model and base model; without them no F1.
+        By class (`donor`, `acceptor`), chosen on validation data for model (one, or one a seed) and base model; without
+        them no F1.
     subgroups : each [N]
         Further kinds of rows to be measured on their own.
     top_k
@@ -137,24 +140,20 @@ def evaluate_classification(
     rows = check_rows(groups, weights, len(truth))
     subsets = check_subgroups(subgroups, len(truth))
     own, bases = dict(thresholds or {}), dict(base_thresholds or {})
-    if set(own) != set(bases) or not set(own) <= set(_CLASSES):
-        raise SettingError(
-            f"thresholds of {sorted(own)} for the model, of {sorted(bases)} for the base model.",
-            "Choose both on the validation split, for the same classes.",
-        )
-    for threshold in (*own.values(), *bases.values()):
-        check_threshold(threshold, subject.split)
+    if not set(own) | set(bases) <= set(_CLASSES):
+        raise SettingError(f"Thresholds are of {sorted(set(own) | set(bases))}.", f"Classes are {', '.join(_CLASSES)}.")
+    chosen = {name: check_thresholds(own.get(name), bases.get(name), list(model), subject.split) for name in _CLASSES}
 
-    def accuracy(index: Ints, scores: Floats, _: bool) -> c.Measured:
+    def accuracy(index: Ints, scores: Floats, _: c.Who) -> c.Measured:
         predicted, part = scores[index].argmax(axis=1), rows.take(index)
         right = {"accuracy": predicted == truth[index]}
         return c.Measured({"accuracy": m.accuracy(truth[index], predicted, part.weights)}, (mean_figures(right, part),))
 
-    def one_class(kind: SpliceClass, index: Ints, scores: Floats, is_base: bool) -> c.Measured:
+    def one_class(kind: SpliceClass, index: Ints, scores: Floats, who: c.Who) -> c.Measured:
         marks, values, part = truth[index] == kind, scores[index, kind], rows.take(index)
         found = c.ranking(marks, values, part, () if kind is SpliceClass.NEITHER else top_k)
         found += c.calibration(marks, values, part)
-        threshold = (bases if is_base else own).get(_CLASSES[kind])
+        threshold = chosen[_CLASSES[kind]].get(who)
         return found if threshold is None else found + c.calls(marks, values, threshold.value, part)
 
     panels = []
@@ -167,9 +166,9 @@ def evaluate_classification(
         ]
     plan = bootstrap or Bootstrap()
     report = ClassificationReport(
-        rows=c.compare(panels, base, model.values(), plan, {SITE: ("donor", "acceptor")}),
+        rows=c.compare(panels, base, model, plan, {SITE: ("donor", "acceptor")}),
         prevalence={name: _prevalence(truth == kind, rows) for kind, name in zip(SpliceClass, _CLASSES, strict=True)},
-        thresholds=own,
+        thresholds={name: _of_seeds(x) for name, x in chosen.items() if x},
         base_thresholds=bases,
         base_confusion=_confusion(truth, [base.argmax(axis=1)], rows, _CLASSES),
         model_confusion=_confusion(truth, [scores.argmax(axis=1) for scores in model.values()], rows, _CLASSES),
@@ -186,7 +185,7 @@ def evaluate_triage(
     *,
     base_scores: npt.ArrayLike,
     subject: Subject,
-    threshold: Threshold | None = None,
+    threshold: Thresholds | None = None,
     base_threshold: Threshold | None = None,
     weights: npt.ArrayLike | None = None,
     subgroups: Mapping[str, npt.ArrayLike] | None = None,
@@ -206,7 +205,8 @@ def evaluate_triage(
     groups : [N]
         Gene or exon group of each variant.
     threshold, base_threshold
-        Chosen on validation data for model and base model; without them no F1 and no confusion matrix.
+        Chosen on validation data for model (one, or one a seed) and base model; without them no F1 and no confusion
+        matrix.
     subgroups : each [N]
         Kinds of rows to be measured on their own: `{"variant type": [...], "region": [...]}`.
     fixed_thresholds
@@ -224,19 +224,13 @@ def evaluate_triage(
     base = check_base(base_scores, "base_scores", shape)
     model = check_predictions(scores, "scores", shape)
     rows = check_rows(groups, weights, len(truth))
-    if (threshold is None) != (base_threshold is None):
-        raise SettingError(
-            "Only one of model and base model has a threshold.", "Choose both on the validation split, or none."
-        )
-    check_threshold(threshold, subject.split)
-    check_threshold(base_threshold, subject.split)
+    chosen = check_thresholds(threshold, base_threshold, list(model), subject.split)
 
-    def measure(index: Ints, scores: Floats, is_base: bool) -> c.Measured:
+    def measure(index: Ints, scores: Floats, who: c.Who) -> c.Measured:
         marks, values, part = truth[index], scores[index], rows.take(index)
         found = c.ranking(marks, values, part, top_k) + c.calibration(marks, values, part)
-        chosen = base_threshold if is_base else threshold
-        if chosen is not None:
-            found += c.calls(marks, values, chosen.value, part)
+        if who in chosen:
+            found += c.calls(marks, values, chosen[who].value, part)
         for fixed in fixed_thresholds:
             found += c.rates(marks, values, fixed, part, f"_at_{fixed:g}")
         return found
@@ -247,13 +241,12 @@ def evaluate_triage(
     ]
     plan = bootstrap or Bootstrap()
     report = TriageReport(
-        rows=c.compare(panels, base, model.values(), plan),
+        rows=c.compare(panels, base, model, plan),
         prevalence=_prevalence(truth, rows),
-        threshold=threshold,
+        thresholds=_of_seeds(chosen),
         base_threshold=base_threshold,
-        base_confusion=base_threshold and _confusion(truth, [base >= base_threshold.value], rows, _NOT_ALTERING),
-        model_confusion=threshold
-        and _confusion(truth, [values >= threshold.value for values in model.values()], rows, _NOT_ALTERING),
+        base_confusion=_confusion_at(truth, {c.BASE: base}, chosen, rows),
+        model_confusion=_confusion_at(truth, model, chosen, rows),
         base_reliability=_reliability(truth, [base], rows),
         model_reliability=_reliability(truth, list(model.values()), rows),
     )
@@ -317,12 +310,12 @@ def evaluate_delta(
         raise SettingError(f"outputs {names} cannot be told apart.", f"Name each once, and none {LARGEST!r}.")
     kinds = dict(subgroups or {}) | ({} if truth is None else {"altering": truth})
 
-    def one_output(column: int, index: Ints, scores: Floats, _: bool) -> c.Measured:
+    def one_output(column: int, index: Ints, scores: Floats, _: c.Who) -> c.Measured:
         x, y, part = target[index, column], scores[index, column], rows.take(index)
         found = c.correlations(x, y, part, unsigned=False) + c.correlations(x, y, part, unsigned=True)
         return found + c.errors(x, y, part)
 
-    def largest(index: Ints, scores: Floats, _: bool) -> c.Measured:
+    def largest(index: Ints, scores: Floats, _: c.Who) -> c.Measured:
         x, y = (np.abs(values[index]).max(axis=1) for values in (target, scores))
         part = rows.take(index)
         found = c.correlations(x, y, part, unsigned=True)
@@ -341,7 +334,7 @@ def evaluate_delta(
         panels.append(c.Panel(LARGEST, subset, part, marks, partial(largest, index)))
     plan = bootstrap or Bootstrap()
     report = DeltaReport(
-        rows=c.compare(panels, base, model.values(), plan),
+        rows=c.compare(panels, base, model, plan),
         outputs=names,
         prevalence=None if truth is None else _prevalence(truth, rows),
     )
@@ -390,7 +383,7 @@ def evaluate_positions(
     }
     rows = check_rows(groups, weights, len(truth))
 
-    def measure(index: Ints, found: Floats, _: bool) -> c.Measured:
+    def measure(index: Ints, found: Floats, _: c.Who) -> c.Measured:
         part, true, here = rows.take(index), truth[index], found[index].astype(np.int64)
         distance = np.abs(here - true)
         points = {f"hit_within_{d}": m.position_hit_rate(true, here, d, part.weights) for d in within}
@@ -403,7 +396,7 @@ def evaluate_positions(
         for subset, index in check_subgroups(subgroups, len(truth)).items()
     ]
     plan = bootstrap or Bootstrap()
-    report = PositionReport(rows=c.compare(panels, base, model.values(), plan), within=tuple(within))
+    report = PositionReport(rows=c.compare(panels, base, model, plan), within=tuple(within))
     return _result(subject, report, model, plan, rows, subgroups, labels=truth, base=base)
 
 
@@ -442,6 +435,18 @@ def _confusion(
 ) -> Confusion:
     tables = [m.confusion(truth.astype(int), x.astype(int), len(classes), rows.weights) for x in predicted]
     return Confusion(classes=classes, counts=tuple(map(tuple, np.mean(tables, axis=0).tolist())))
+
+
+def _confusion_at(
+    truth: Marks, scores: Mapping[Any, Floats], thresholds: Mapping[c.Who, Threshold], rows: Rows
+) -> Confusion | None:
+    if not thresholds:
+        return None
+    return _confusion(truth, [x >= thresholds[who].value for who, x in scores.items()], rows, _NOT_ALTERING)
+
+
+def _of_seeds(thresholds: Mapping[c.Who, Threshold]) -> tuple[Threshold, ...]:
+    return tuple(threshold for who, threshold in thresholds.items() if who != c.BASE)
 
 
 def _reliability(truth: Marks, scores: Sequence[Floats], rows: Rows) -> tuple[ReliabilityBin, ...] | None:

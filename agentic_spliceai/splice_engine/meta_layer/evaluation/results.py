@@ -117,7 +117,7 @@ class ClassificationReport(_Report):
 
     kind: Literal["classification"] = "classification"
     prevalence: dict[str, Share] = Field(description="Weighted share of each class.")
-    thresholds: dict[str, Threshold] = Field(description="The model's, by class.")
+    thresholds: dict[str, tuple[Threshold, ...]] = Field(description="The model's by class, in the order of seeds.")
     base_thresholds: dict[str, Threshold]
     base_confusion: Confusion
     model_confusion: Confusion
@@ -130,7 +130,7 @@ class TriageReport(_Report):
 
     kind: Literal["triage"] = "triage"
     prevalence: Share
-    threshold: Threshold | None
+    thresholds: tuple[Threshold, ...] = Field(description="The model's, in the order of seeds; empty for none.")
     base_threshold: Threshold | None
     base_confusion: Confusion | None = Field(description="At the base model's threshold.")
     model_confusion: Confusion | None = Field(description="At the model's threshold.")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
 
 from agentic_spliceai.splice_engine.meta_layer.evaluation.results import (
+    ClassificationReport,
     ComparisonRow,
     Difference,
     Estimate,
     EvaluationResult,
+    Threshold,
+    TriageReport,
 )
 
 _HEADER = ("Measure", "Of", "Rows", "Model", "Value", "95 % interval", "n", "Positives", "Prevalence", "Groups")
@@ -94,17 +96,23 @@ def _about(result: EvaluationResult) -> list[str]:
         f"{result.bootstrap_seed}; difference: model minus base model on the same draws.",
         "- ↑ higher is better, ↓ lower is better.",
     ]
-    for who, field in (("Model", "threshold"), ("Base model", "base_threshold")):
-        for name, threshold in _thresholds(report, field).items():
-            lines.append(f"- {who}'s threshold{name}: {threshold.value:.4g}, chosen on {_plain(threshold.chosen_on)}.")
-    return lines
+    return lines + [_threshold_line(*found) for found in _thresholds(report)]
 
 
-def _thresholds(report: object, field: str) -> dict[str, Any]:
-    single = getattr(report, field, None)
-    if single is not None:
-        return {"": single}
-    return {f" for {name}": value for name, value in getattr(report, f"{field}s", {}).items()}
+def _thresholds(report: object) -> Iterator[tuple[str, Sequence[Threshold]]]:
+    if isinstance(report, TriageReport) and report.base_threshold:
+        yield "Model's threshold", report.thresholds
+        yield "Base model's threshold", [report.base_threshold]
+    if isinstance(report, ClassificationReport):
+        for name, own in report.thresholds.items():
+            yield f"Model's threshold for {name}", own
+            yield f"Base model's threshold for {name}", [report.base_thresholds[name]]
+
+
+def _threshold_line(name: str, thresholds: Sequence[Threshold]) -> str:
+    values = ", ".join(dict.fromkeys(f"{threshold.value:.4g}" for threshold in thresholds))
+    splits = ", ".join(dict.fromkeys(_plain(threshold.chosen_on) for threshold in thresholds))
+    return f"- {name}: {values}, chosen on {splits}."
 
 
 def _lines(row: ComparisonRow, result: EvaluationResult, digits: int) -> list[list[str]]:

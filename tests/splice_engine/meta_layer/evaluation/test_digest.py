@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agentic_spliceai.splice_engine.base_layer.training import metrics
 from agentic_spliceai.splice_engine.meta_layer import evaluation
 from agentic_spliceai.splice_engine.meta_layer.evaluation.digest import array_digest, evaluator_digest
-from tests.splice_engine.meta_layer.evaluation.test_evaluator import KINDS, every_kind  # noqa: F401
+from tests.splice_engine.meta_layer.evaluation.test_evaluator import KINDS
 
 
 @pytest.fixture
@@ -37,6 +38,14 @@ def test_a_moved_line_or_a_new_module_is_another_evaluator(copy: Path) -> None:
     assert with_more != evaluator_digest()
     (copy / "more.py").rename(copy / "other.py")
     assert evaluator_digest(copy) != with_more
+
+
+def test_the_shared_ranking_measures_are_part_of_the_evaluator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = evaluator_digest()
+    changed = tmp_path / "metrics.py"
+    changed.write_text(Path(metrics.__file__).read_text() + "# one more line\n")
+    monkeypatch.setattr(metrics, "__file__", str(changed))
+    assert evaluator_digest() != before
 
 
 def test_every_result_carries_it() -> None:

@@ -298,6 +298,23 @@ def test_a_threshold_of_the_evaluated_split_is_refused() -> None:
         choose_threshold([0, 1], [0.1, 0.2], split="test")
 
 
+def test_each_seed_is_measured_at_its_own_threshold() -> None:
+    case = variants()
+    scores = {1: case["scores"], 2: case["scores"] ** 2}
+    own = {1: HALF, 2: Threshold(value=0.25, chosen_on="validation")}
+    report = e.evaluate_triage(**case | {"scores": scores, "threshold": own}).report
+    assert isinstance(report, TriageReport)
+    # The second run is the first on another scale, and its threshold too.
+    f1 = metrics.f1_score(case["labels"], case["scores"] >= 0.5)
+    row = report.row("f1", "altering").model
+    assert (row.value, row.sd) == (pytest.approx(f1), pytest.approx(0))
+    assert [x.value for x in report.thresholds] == [0.5, 0.25]
+    with pytest.raises(SettingError, match=r"of seeds \[1\], predictions of \[1, 2\]"):
+        e.evaluate_triage(**case | {"scores": scores, "threshold": {1: HALF}})
+    with pytest.raises(SettingError, match="Thresholds are of"):
+        e.evaluate_classification(**positions(), thresholds={"donour": HALF}, base_thresholds={"donour": HALF})
+
+
 def test_the_chosen_threshold_has_the_highest_f1_of_all() -> None:
     case = variants()
     truth, scores = case["labels"], case["scores"].round(2)
