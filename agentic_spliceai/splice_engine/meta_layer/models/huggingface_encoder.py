@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -14,7 +18,7 @@ from agentic_spliceai.splice_engine.meta_layer.models.inputs import PAD_TOKEN, T
 from agentic_spliceai.splice_engine.meta_layer.models.pretrained_encoder import PretrainedEncoder
 
 _LETTER = {token: base for base, token in TOKEN_OF_BASE.items()}
-_PROBE = "ACGTTGCAAACCGGTT" * 4
+_PROBE = "ACGTTGCAAACCGGTT"
 _NO_LIMIT = 10**9  # tokenizers without a limit state an astronomic one
 
 
@@ -32,8 +36,7 @@ class HuggingFaceEncoder(PretrainedEncoder):
         Width D of the embedding; where it is not the network's own, a linear layer is trained to reach it. None takes
         the network's own.
     pretrained
-        Load the weights. False builds the network empty, to be filled from a checkpoint; configuration and tokenizer
-        are still read by name.
+        Load the weights. False builds the network empty, to be filled from a checkpoint.
     unfreeze_last
         Blocks that are trained, counted from the last, with what follows them; 0 is frozen, None or -1 trains all.
     pooling
@@ -44,6 +47,10 @@ class HuggingFaceEncoder(PretrainedEncoder):
         Width of overlapping k-mers that the tokenizer wants separated by spaces, as DNABERT's does.
     revision, local_files_only
         Of the hub.
+    network_config, tokenizer_files
+        The model's `config.json` as a mapping, and the tokenizer's text files by name; read in the place of the
+        repository's where `pretrained` is False. The encoder's `config` holds both after loading, so that a checkpoint
+        is read without the repository.
 
     Raises
     ------
@@ -67,11 +74,18 @@ class HuggingFaceEncoder(PretrainedEncoder):
         kmer: int | None = None,
         revision: str | None = None,
         local_files_only: bool = False,
+        network_config: Mapping[str, Any] | None = None,
+        tokenizer_files: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         require("transformers", purpose="a Hugging Face encoder")
-        hub = {"revision": revision, "local_files_only": local_files_only, "trust_remote_code": False}
-        network, self.tokenizer = _load(name, pretrained, {k: v for k, v in hub.items() if v is not None})
+        if pretrained or network_config is None or tokenizer_files is None:
+            hub = {"local_files_only": local_files_only} | ({} if revision is None else {"revision": revision})
+            network, self.tokenizer = _load(name, pretrained, hub)
+            self.config["network_config"] = json.loads(network.config.to_json_string(use_diff=False))
+            self.config["tokenizer_files"] = _text_files(self.tokenizer)
+        else:
+            network, self.tokenizer = _rebuild(name, network_config, tokenizer_files)
         self.name, self.kmer = name, kmer
         # [UNK] is special by name, but it stands for a base. (The mask that tokenizers return is not always right.)
         self._special = torch.tensor(sorted(set(self.tokenizer.all_special_ids) - {self.tokenizer.unk_token_id}))
@@ -111,6 +125,7 @@ class HuggingFaceEncoder(PretrainedEncoder):
         batch = self.tokenizer(
             texts,
             padding=True,
+            verbose=False,  # what is too long is our error
             return_tensors="pt",
             return_offsets_mapping=self.tokenizer.is_fast,
         )
@@ -191,13 +206,14 @@ def _load(name: str, pretrained: bool, hub: dict[str, Any]) -> tuple[Any, Any]:
     import agentic_spliceai.splice_engine.meta_layer.models.hyenadna  # noqa: F401 - registers its model type
 
     missing: list[str] = []
+    hub = {**hub, "trust_remote_code": False}
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, **hub)
         if pretrained:
             model, info = AutoModel.from_pretrained(name, dtype=torch.float32, output_loading_info=True, **hub)
             missing = sorted(key for key in info["missing_keys"] if "pooler" not in key.split("."))
         else:
-            model = AutoModel.from_config(AutoConfig.from_pretrained(name, **hub))
+            model = AutoModel.from_config(AutoConfig.from_pretrained(name, **hub), trust_remote_code=False)
     except SpliceEngineError:
         raise
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
@@ -210,6 +226,31 @@ def _load(name: str, pretrained: bool, hub: dict[str, Any]) -> tuple[Any, Any]:
     if not all(bool(p.isfinite().all()) for p in model.parameters()):
         raise WeightsError(f"The weights of {name} hold NaN or infinite values.", "Fetch them again.")
     return model.eval(), tokenizer
+
+
+def _rebuild(name: str, network_config: Mapping[str, Any], tokenizer_files: Mapping[str, str]) -> tuple[Any, Any]:
+    """Return an empty network and its tokenizer from what an encoder's `config` holds."""
+    from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+    import agentic_spliceai.splice_engine.meta_layer.models.hyenadna  # noqa: F401 - registers its model type
+
+    try:
+        with TemporaryDirectory() as folder:
+            for file, text in tokenizer_files.items():
+                (Path(folder) / Path(file).name).write_text(text, encoding="utf-8")
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        config = AutoConfig.for_model(**network_config)
+        model = AutoModel.from_config(config, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
+        raise _unreadable(name, error) from error
+    return model.eval(), tokenizer
+
+
+def _text_files(tokenizer: Any) -> dict[str, str]:
+    with TemporaryDirectory() as folder:
+        tokenizer.save_pretrained(folder)
+        files = sorted(file for file in Path(folder).iterdir() if file.suffix in (".json", ".txt"))
+        return {file.name: file.read_text(encoding="utf-8") for file in files}
 
 
 def _unreadable(name: str, error: Exception) -> SpliceEngineError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,9 @@ def test_slow_tokenizer_of_nucleotide_transformer(tmp_path: Path) -> None:
     with torch.no_grad():
         expected = esm(input_ids=given).last_hidden_state[0, 1:].repeat_interleave(torch.tensor([3, 3, 1, 3]), dim=0)
     torch.testing.assert_close(model.encode_positions(tokens_of("".join(pieces)))[0].detach(), expected)
+    again = HuggingFaceEncoder(**model.config | {"pretrained": False, "name": "elsewhere/model"}).eval()
+    again.load_state_dict(model.state_dict())
+    assert torch.equal(again(ids(2, 20)), model(ids(2, 20)))
     free = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     assert any("emb_layer_norm_after" in name for name in free)  # the final norm
     assert not any(".layer.0." in name or "word_embeddings" in name for name in free)
@@ -181,10 +185,11 @@ def test_built_again_without_weights(letters: tuple[Path, BertModel, dict[str, i
     folder = letters[0]
     model = HuggingFaceEncoder(str(folder), 5, pooling="last").eval()
     options = json.loads(json.dumps(model.config)) | {"pretrained": False}
-    (folder / "model.safetensors").unlink()
+    shutil.rmtree(folder)  # neither weights nor configuration nor tokenizer are at hand
     again = HuggingFaceEncoder(**options)
     again.load_state_dict(model.state_dict())
     assert torch.equal(again.eval()(ids(2, 20)), model(ids(2, 20)))
+    assert again.config == {**model.config, "pretrained": False}
     with pytest.raises(WeightsError, match="cannot be read"):
         HuggingFaceEncoder(str(folder))
 

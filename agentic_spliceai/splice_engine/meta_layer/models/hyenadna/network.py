@@ -164,8 +164,6 @@ class HyenaDNAPreTrainedModel(PreTrainedModel):  # type: ignore[misc]
     _no_split_modules = ["HyenaBlock"]  # noqa: RUF012
     # Positions lose their meaning in 8 bits of mantissa.
     _keep_in_fp32_modules_strict = ["filter_fn"]  # noqa: RUF012
-    # Copies of the one frequency under the original code's names.
-    _keys_to_ignore_on_load_unexpected = [r"implicit_filter\.[35]\.freq$"]  # noqa: RUF012
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -223,6 +221,8 @@ class HyenaDNAModel(HyenaDNAPreTrainedModel):
     Causal: output t depends on tokens 0..t only. There is no attention mask; padding tokens are ordinary tokens, so
     pad on the left and leave padded positions out of whatever is made of the output.
     """
+
+    _keys_to_ignore_on_load_unexpected = [r"^lm_head\."]  # noqa: RUF012
 
     def __init__(self, config: HyenaDNAConfig) -> None:
         super().__init__(config)
