@@ -35,6 +35,8 @@ ABSENT_LOG_ODDS = -20.0
 constructs, -16.4 for our small model)."""
 
 _LOG_ODDS_SCALE, _SPREAD_SCALE, _LARGEST = 10.0, 3.0, 2.0
+_ABSENT = np.array([*[max(ABSENT_LOG_ODDS / _LOG_ODDS_SCALE, -_LARGEST)] * 2, 0, 0, 0, 0], dtype=np.float32)
+_BATCH = 1024
 
 Rows = npt.NDArray[np.integer]
 _ONE_HOT = np.vstack([np.eye(4, dtype=np.float32), np.zeros((1, 4), dtype=np.float32)])
@@ -83,10 +85,55 @@ def aligned_probabilities(examples: VariantExamples, rows: Rows) -> tuple[Float3
     )
 
 
-def base_channels(examples: VariantExamples, rows: Rows) -> tuple[Float32Array, Float32Array]:
-    """Return the `BASE_CHANNELS` of reference and alternate, float32 [B, K, L]."""
-    ref, alt = aligned_log_odds(examples, rows)
-    return _channels(ref, examples.ref_index[rows]), _channels(alt, examples.alt_index[rows])
+def sequence_channels(examples: VariantExamples, sequences: Rows | None = None) -> Float32Array:
+    """Return the `BASE_CHANNELS` of distinct sequences, float32 [S, W, K]; NaN where one is filled up.
+
+    Parameters
+    ----------
+    examples
+        Whose sequences.
+    sequences
+        Which; by default all.
+    """
+    chosen = np.arange(len(examples.sequences)) if sequences is None else sequences
+    table = np.empty((len(chosen), examples.sequences.shape[1], len(BASE_CHANNELS)), dtype=np.float32)
+    for at in range(0, len(chosen), _BATCH):
+        log_odds = examples.log_odds[chosen[at : at + _BATCH]].astype(np.float32)
+        mean = member_mean(log_odds)
+        spread = np.sqrt(member_mean((log_odds - mean[..., None, :]) ** 2))
+        part = table[at : at + _BATCH]
+        part[..., 0:2] = (mean / _LOG_ODDS_SCALE).clip(-_LARGEST, _LARGEST)
+        part[..., 2:4] = (spread / _SPREAD_SCALE).clip(0, _LARGEST)
+        part[..., 4:6] = member_mean(site_probabilities(log_odds))
+    return table
+
+
+def base_channels(
+    examples: VariantExamples, rows: Rows, table: Float32Array | None = None
+) -> tuple[Float32Array, Float32Array]:
+    """Return the `BASE_CHANNELS` of reference and alternate, float32 [B, K, L].
+
+    Parameters
+    ----------
+    examples, rows
+        Which examples.
+    table
+        `sequence_channels(examples)`, for who asks often.
+    """
+    ref_row, alt_row = examples.ref_row[rows], examples.alt_row[rows]
+    if table is None:
+        used, inverse = np.unique(np.concatenate([ref_row, alt_row]), return_inverse=True)
+        table = sequence_channels(examples, used)
+        ref_row, alt_row = inverse[: len(ref_row)].astype(np.int32), inverse[len(ref_row) :].astype(np.int32)
+    channels = table
+
+    def gather(sequence: Rows, index: npt.NDArray[np.int16]) -> Float32Array:
+        values = channels[sequence[:, None], index.clip(0)]
+        values[index == OUTSIDE] = 0.0
+        values[index == GAP] = _ABSENT
+        return np.ascontiguousarray(values.transpose(0, 2, 1))
+
+    return gather(ref_row, examples.ref_index[rows]), gather(alt_row, examples.alt_index[rows])
 
 
 def place_channels(examples: VariantExamples, rows: Rows) -> Float32Array:
@@ -150,20 +197,21 @@ def changed_bases(examples: VariantExamples, rows: Rows) -> tuple[Float32Array, 
     return mean(ref), mean(alt)
 
 
+def member_mean(values: Float32Array) -> Float32Array:
+    """Return the mean over members, float32 [..., 2] of [..., M, 2]; by slices, which NumPy sums far faster."""
+    total: Float32Array = values[..., 0, :].copy()
+    for member in range(1, values.shape[-2]):
+        total += values[..., member, :]
+    total /= values.shape[-2]
+    return total
+
+
 def _mean_probability(log_odds: Float32Array, index: npt.NDArray[np.int16]) -> Float32Array:
     """Ensemble probability [B, L, 2] of log-odds [B, L, M, 2]: 0 in gaps, NaN outside."""
-    mean: Float32Array = site_probabilities(log_odds).mean(axis=2)
+    mean = member_mean(site_probabilities(log_odds))
     mean[index == GAP] = 0.0
     return mean
 
 
 def _with_neither(sites: Float32Array) -> Float32Array:
     return np.concatenate([sites, (1 - sites.sum(axis=-1, keepdims=True)).clip(0, 1)], axis=-1)
-
-
-def _channels(log_odds: Float32Array, index: npt.NDArray[np.int16]) -> Float32Array:
-    level = (log_odds.mean(axis=2) / _LOG_ODDS_SCALE).clip(-_LARGEST, _LARGEST)
-    spread = (log_odds.std(axis=2) / _SPREAD_SCALE).clip(0, _LARGEST)
-    channels = np.concatenate([level, spread, _mean_probability(log_odds, index)], axis=-1)
-    channels[index == OUTSIDE] = 0.0
-    return np.ascontiguousarray(channels.transpose(0, 2, 1))

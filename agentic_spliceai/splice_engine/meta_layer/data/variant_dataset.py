@@ -23,6 +23,7 @@ from agentic_spliceai.splice_engine.meta_layer.data.variant_arrays import (
     gap_masks,
     hidden_channels,
     place_channels,
+    sequence_channels,
 )
 from agentic_spliceai.splice_engine.meta_layer.data.variant_classes import VariantClass
 from agentic_spliceai.splice_engine.meta_layer.data.variant_examples import VariantExamples
@@ -81,6 +82,7 @@ class VariantDataset(Dataset[Batch]):
             raise TrainingDataError("This part of the variants has no example.", "Check the split.")
         self.examples, self.normalizer = examples, normalizer
         self.targets: VariantTargets = variant_targets(examples)
+        self._channels = sequence_channels(examples)
         weights = np.ones(len(examples), dtype=np.float32)
         for member, weight in (class_weights or {}).items():
             weights[examples.classes == member] = weight
@@ -114,7 +116,7 @@ class VariantDataset(Dataset[Batch]):
         rows: npt.NDArray[np.int64] = np.fromiter(indices, dtype=np.int64)
         examples, where = self.examples, torch.from_numpy(rows)
         ref, alt = aligned_codes(examples, rows)
-        base_ref, base_alt = base_channels(examples, rows)
+        base_ref, base_alt = base_channels(examples, rows, self._channels)
         ref_base, alt_base = changed_bases(examples, rows)
         change = base_alt[:, _PROBABILITIES] - base_ref[:, _PROBABILITIES]
         arrays = {

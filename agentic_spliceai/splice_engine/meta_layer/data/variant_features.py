@@ -19,6 +19,7 @@ from agentic_spliceai.splice_engine.meta_layer.data.variant_arrays import (
     aligned_codes,
     aligned_log_odds,
     changed_bases,
+    member_mean,
 )
 from agentic_spliceai.splice_engine.meta_layer.data.variant_examples import (
     MISSING,
@@ -88,7 +89,10 @@ def _features(examples: VariantExamples, rows: npt.NDArray[np.integer]) -> Float
 
 def _score_features(examples: VariantExamples, rows: npt.NDArray[np.integer]) -> dict[str, npt.NDArray[np.generic]]:
     ref, alt = aligned_log_odds(examples, rows)  # [B, L, M, 2]
-    ref_p, alt_p = (_known(site_probabilities(x).mean(axis=2)) for x in (ref, alt))  # [B, L, 2]
+    ref_p, alt_p = (_known(member_mean(site_probabilities(x))) for x in (ref, alt))  # [B, L, 2]
+    ref_level, alt_level = (
+        np.nan_to_num(member_mean(x), nan=FLOOR_LOG_ODDS).clip(FLOOR_LOG_ODDS, None) for x in (ref, alt)
+    )
     found: dict[str, npt.NDArray[np.generic]] = {}
     drops_of = site_drops(examples, rows, ref, alt)
     drops, losses = {}, {}
@@ -105,9 +109,7 @@ def _score_features(examples: VariantExamples, rows: npt.NDArray[np.integer]) ->
         found[f"{name}_present"] = present
 
         change = alt_p[..., site] - ref_p[..., site]
-        before, after = (
-            np.nan_to_num(x[..., site].mean(axis=2), nan=FLOOR_LOG_ODDS).clip(FLOOR_LOG_ODDS, None) for x in (ref, alt)
-        )
+        before, after = ref_level[..., site], alt_level[..., site]
         elsewhere = (np.arange(examples.window) != column[:, None]) | ~present[:, None]
         rival = np.where(elsewhere, after, FLOOR_LOG_ODDS)
         best = rival.argmax(axis=1)
