@@ -26,7 +26,6 @@ from torch import Tensor
 from agentic_spliceai.splice_engine.base_layer.model import ModelInfo
 from agentic_spliceai.splice_engine.errors import CheckpointError, SettingError
 from agentic_spliceai.splice_engine.meta_layer.models.base import MetaModule
-from agentic_spliceai.splice_engine.meta_layer.models.pretrained_encoder import PretrainedEncoder
 from agentic_spliceai.splice_engine.meta_layer.models.registry import build_model, name_of
 from agentic_spliceai.splice_engine.meta_layer.training.calibration import Calibration, Threshold
 
@@ -34,8 +33,6 @@ FORMAT = 1
 """Version of the file; a reader knows this one only."""
 
 Build = Callable[[str, Mapping[str, Any]], MetaModule]
-
-_UNTRAINED_ENCODERS = ("cnn", "gated_cnn", "none")
 
 
 class _Frozen(BaseModel):
@@ -132,7 +129,7 @@ def save_checkpoint(path: Path, content: CheckpointContent) -> ModelCard:
         card.model_dump()
         | {
             "model": card.model or _name(model),
-            "options": _options(model),
+            "options": _plain(model.config),
             "task": model.task,
             "code_digest": card.code_digest or code_digest(),
         }
@@ -311,16 +308,6 @@ def _name(model: MetaModule) -> str:
         return f"{type(model).__module__}:{type(model).__qualname__}"
 
 
-def _options(model: MetaModule) -> dict[str, Any]:
-    """Return the constructor's arguments; a pretrained encoder's in full, because its shape may be that of its weights."""
-    options: dict[str, Any] = _plain(model.config)
-    encoder = getattr(model, "encoder", None)
-    if isinstance(encoder, PretrainedEncoder) and isinstance(options.get("encoder"), str):
-        given = {key: value for key, value in encoder.config.items() if key not in ("name", "output_dim")}
-        options["encoder_options"] = _plain(given)
-    return options
-
-
 def _plain(value: Any) -> Any:
     """Return an option as JSON has it."""
     if isinstance(value, Mapping):
@@ -350,20 +337,13 @@ def _built(name: str, options: Mapping[str, Any], build: Build | None) -> MetaMo
     return build_model(name, **options)
 
 
-def _without_download(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options with every pretrained encoder built empty, also where `pretrained` was left to its default."""
-    changed: dict[str, Any] = {}
-    for key, value in options.items():
-        if key == "pretrained":
-            value = False
-        elif isinstance(value, Mapping):
-            value = _without_download(value)
-        elif isinstance(value, list):
-            value = [_without_download(one) if isinstance(one, Mapping) else one for one in value]
-        changed[key] = value
-    if isinstance(changed.get("encoder"), str) and changed["encoder"] not in _UNTRAINED_ENCODERS:
-        changed["encoder_options"] = (changed.get("encoder_options") or {}) | {"pretrained": False}
-    return changed
+def _without_download(value: Any) -> Any:
+    """Return options in which `pretrained` is false, also in options of models and encoders inside."""
+    if isinstance(value, Mapping):
+        return {key: False if key == "pretrained" else _without_download(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_without_download(one) for one in value]
+    return value
 
 
 def _digest(card: str, tensors: Mapping[str, Tensor]) -> str:

@@ -22,6 +22,7 @@ from agentic_spliceai.splice_engine.meta_layer.training.optimization import (
     parameter_groups,
     rescale,
 )
+from agentic_spliceai.splice_engine.meta_layer.training.predict import join_scores
 from agentic_spliceai.splice_engine.meta_layer.training.tasks import Batch, Criterion, Scores, Task
 
 
@@ -180,11 +181,6 @@ class MetaLightningModule(LightningModule):
             torch.distributed.all_gather_object(everyone, scores)
             scores = [one for some in everyone for one in some]
         return join_scores(scores)
-
-
-def join_scores(scores: list[Scores]) -> Scores:
-    """Join the scores of several batches along the examples."""
-    return {key: np.concatenate([one[key] for one in scores]) for key in scores[0]}
 
 
 def lower_is_better(config: TrainingConfig) -> bool:

@@ -229,7 +229,6 @@ class _Run:
         # Epochs are counted from where the state left off; the rest of Lightning's bookkeeping starts anew.
         progressed: Any = trainer.fit_loop.epoch_progress.current
         progressed.processed = progressed.completed = epochs
-        sampler.set_epoch(epochs)
         module.train()
         trainer.fit(module, training, validation)
         self._finish(keep_best)

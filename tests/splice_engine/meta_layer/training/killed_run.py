@@ -42,12 +42,18 @@ class Noisy(Data):
         return example | {"ref": example["ref"] + 0.05 * noise}
 
 
-def run(folder: Path, *, after: int = -1, then: Callable[[], None] | None = None) -> TrainingResult:
+def run(folder: Path, *, after: int = -1, then: Callable[[], None] | None = None, workers: int = 0) -> TrainingResult:
     """Train, and call `then` when `after` training examples have been read."""
     data = motif_data(200, "t", 1)
     noisy = Noisy(data.columns, "t", labels=data.columns["altering"].numpy())
     noisy.after, noisy.then = after, then
-    return train(lambda: MotifModel(dropout=0.2), noisy, motif_data(60, "v", 2), output_dir=folder, config=CONFIG)
+    return train(
+        lambda: MotifModel(dropout=0.2),
+        noisy,
+        motif_data(60, "v", 2),
+        output_dir=folder,
+        config=CONFIG.model_copy(update={"workers": workers}),
+    )
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -62,6 +63,23 @@ def test_interrupted_after_each_epoch(whole: TrainingResult, tmp_path: Path) -> 
         with pytest.raises(InterruptedRunError):
             run(tmp_path, after=250, then=interrupt)
     assert_same(run(tmp_path), whole)
+
+
+def test_examples_loaded_by_another_process_come_in_the_same_order(tmp_path: Path) -> None:
+    """A worker process asks for the first examples before the first epoch begins."""
+    expected = run(tmp_path / "whole", workers=1)
+    write = trainer.ResumeState.on_train_epoch_end
+
+    def write_and_stop(self: trainer.ResumeState, pl_trainer: Any, module: Any) -> None:
+        write(self, pl_trainer, module)
+        if pl_trainer.current_epoch == 1:
+            raise InterruptedRunError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer.ResumeState, "on_train_epoch_end", write_and_stop)
+        with pytest.raises(InterruptedRunError):
+            run(tmp_path / "cut", workers=1)
+    assert_same(run(tmp_path / "cut", workers=1), expected)
 
 
 def test_killed_and_resumed(whole: TrainingResult, tmp_path: Path) -> None:

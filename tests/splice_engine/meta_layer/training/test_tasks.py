@@ -12,8 +12,9 @@ from scipy.special import softmax
 from agentic_spliceai.splice_engine.errors import SettingError, TrainingDataError
 from agentic_spliceai.splice_engine.meta_layer.models.base import MetaModule
 from agentic_spliceai.splice_engine.meta_layer.training import losses
+from agentic_spliceai.splice_engine.meta_layer.training.predict import predict_scores
 from agentic_spliceai.splice_engine.meta_layer.training.tasks import TASKS, task_of
-from tests.splice_engine.meta_layer.training.toys import LinearModel, settings
+from tests.splice_engine.meta_layer.training.toys import LinearModel, MotifModel, motif_data, settings
 
 B, L = 5, 7
 NAN = float("nan")
@@ -157,3 +158,15 @@ def test_what_does_not_fit_is_refused(batch: dict[str, torch.Tensor]) -> None:
         TASKS["binary"].criterion(settings())(torch.zeros(2), {"features": torch.zeros(2, 2)})
     with pytest.raises(SettingError, match="declares the task ''"):
         task_of(MetaModule())
+
+
+def test_predicting_keeps_the_order_and_does_not_depend_on_the_batch() -> None:
+    data, model = motif_data(37, "t", 0), MotifModel(dropout=0.5).train()
+    scores = predict_scores(model, data, batch_size=10)
+    assert model.training
+    with torch.no_grad():
+        expected = torch.sigmoid(model.eval()(data.columns["ref"]))
+    np.testing.assert_allclose(scores["score"], expected.numpy(), rtol=1e-5)
+    np.testing.assert_array_equal(scores["target"], data.columns["altering"].numpy())
+    with pytest.raises(TrainingDataError, match="no example"):
+        predict_scores(model, motif_data(0, "t", 0))

@@ -472,6 +472,21 @@ def test_settings_that_the_machine_cannot_fulfil_are_refused(tmp_path: Path) -> 
             attempt(accelerator="gpu")
 
 
+def test_progress_is_shown_on_a_terminal_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def shown(folder: str) -> str:
+        data, check = motif_data(40, "t", 1), motif_data(20, "v", 2)
+        train(MotifModel, data, check, output_dir=tmp_path / folder, config=settings(max_epochs=1), progress=True)
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        return captured.err
+
+    assert shown("file") == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert "Epoch 0/0" in shown("terminal")
+
+
 def test_several_devices_train_data_parallel(tmp_path: Path) -> None:
     trainer = _trainer(settings(devices=2), tmp_path, [], progress=False)
     assert type(trainer.strategy).__name__ == "DDPStrategy"
