@@ -11,36 +11,20 @@ import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from agentic_spliceai.splice_engine.base_layer.model import BaseModel
-from agentic_spliceai.splice_engine.errors import (
-    NotScored,
-    OutsideGenesError,
-    SettingError,
-    SpliceEngineError,
-    TrainingDataError,
-)
-from agentic_spliceai.splice_engine.genome.annotation import GeneAnnotation
-from agentic_spliceai.splice_engine.genome.normalization import normalize_variant
-from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
-from agentic_spliceai.splice_engine.genome.types import Gene, Strand, Transcript, Variant
+from agentic_spliceai.splice_engine.errors import NotScored, SettingError, TrainingDataError
 from agentic_spliceai.splice_engine.meta_layer.data.base_scores import HalfArray, Progress, score_sequences
 from agentic_spliceai.splice_engine.meta_layer.data.codes import UNKNOWN, encode
-from agentic_spliceai.splice_engine.meta_layer.data.measured import MeasuredVariant
-from agentic_spliceai.splice_engine.meta_layer.data.variant_alignment import (
-    AllelePair,
-    align,
-    construct_pair,
-    genomic_pair,
-)
-from agentic_spliceai.splice_engine.meta_layer.data.variant_classes import VariantClass
+from agentic_spliceai.splice_engine.meta_layer.data.variant_alignment import AllelePair, align
+from agentic_spliceai.splice_engine.meta_layer.data.variant_inputs import RejectedInput, VariantInput
 
 MISSING = int(np.iinfo(np.int32).min)
 """Column of an annotated site that the exon does not have: the outer end of a transcript."""
@@ -48,152 +32,13 @@ MISSING = int(np.iinfo(np.int32).min)
 UNKNOWN_CLASS = -1
 
 CONSTRUCT_WINDOW = 201
-GENOMIC_WINDOW = 401
+"""Columns of an example from an assay's construct; MFASS has 170 nt."""
 
 EXON_BASES = 300
 """Bases of an exon that examples keep, to tell its composition and its near copies."""
 
 IntArray = npt.NDArray[np.int32]
 Float32Array = npt.NDArray[np.float32]
-
-
-class LabelledVariant(Protocol):
-    """What a record must have to become an example: `MeasuredVariant` and `SpliceVarDBRecord` do."""
-
-    @property
-    def id(self) -> str:
-        """Name."""
-        ...
-
-    @property
-    def source(self) -> str:
-        """Table."""
-        ...
-
-    @property
-    def variant(self) -> Variant:
-        """The change on the plus strand."""
-        ...
-
-    @property
-    def group(self) -> str:
-        """Unit of splitting."""
-        ...
-
-    @property
-    def gene(self) -> str | None:
-        """Symbol."""
-        ...
-
-    @property
-    def classification(self) -> VariantClass | None:
-        """Class."""
-        ...
-
-    @property
-    def altering(self) -> bool | None:
-        """Label."""
-        ...
-
-    @property
-    def psi(self) -> float | None:
-        """Measured change of exon inclusion."""
-        ...
-
-    @property
-    def published(self) -> Mapping[str, float]:
-        """Scores of other predictors."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class VariantInput:
-    """A record with its two sequences."""
-
-    record: LabelledVariant
-    pair: AllelePair
-    gene: str
-    strand: Strand
-
-
-@dataclass(frozen=True, slots=True)
-class RejectedInput:
-    """A record that gives no example.
-
-    Attributes
-    ----------
-    index
-        Which input, 0-based.
-    id
-        The record's name.
-    reason
-        Why.
-    """
-
-    index: int
-    id: str
-    reason: NotScored
-
-
-def construct_inputs(records: Iterable[MeasuredVariant], *, context: int) -> list[VariantInput | RejectedInput]:
-    """Take the assay sequences of measured variants; the base model sees N beyond them.
-
-    Parameters
-    ----------
-    records
-        One input each, in this order.
-    context
-        The base model's context, both sides together, nt.
-    """
-    inputs: list[VariantInput | RejectedInput] = []
-    for index, record in enumerate(records):
-        if record.construct is None:
-            reason = NotScored(
-                code="no_construct",
-                message=f"{record.id} of {record.source} was not measured in a construct.",
-                advice="Use genomic_inputs with a reference genome.",
-            )
-            inputs.append(RejectedInput(index, record.id, reason))
-        else:
-            pair = construct_pair(record.construct, context=context)
-            inputs.append(VariantInput(record, pair, record.gene or "", record.strand))
-    return inputs
-
-
-def genomic_inputs(
-    records: Iterable[LabelledVariant],
-    genome: ReferenceGenome,
-    annotation: GeneAnnotation,
-    *,
-    context: int,
-    window: int = GENOMIC_WINDOW,
-) -> list[VariantInput | RejectedInput]:
-    """Cut the sequences of variants out of the genome.
-
-    Each record gives one input, on one gene: the one that it names, else the gene whose nearest splice site is closest
-    to the variant. Of that gene the representative transcript is taken if it holds the variant, else the longest.
-
-    Parameters
-    ----------
-    records
-        Their variants are normalised and compared with the genome.
-    genome, annotation
-        Of the variants' build.
-    context
-        The base model's context, both sides together, nt.
-    window
-        Columns that examples will have; odd.
-    """
-    inputs: list[VariantInput | RejectedInput] = []
-    for index, record in enumerate(records):
-        try:
-            variant = normalize_variant(record.variant, genome)
-            transcript = _transcript(variant, record.gene, annotation)
-            pair = genomic_pair(variant, transcript, genome, reach=window // 2, context=context)
-            inputs.append(VariantInput(record, pair, transcript.gene_name, transcript.strand))
-        except SpliceEngineError as error:
-            inputs.append(RejectedInput(index, record.id, error.as_not_scored()))
-    return inputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -380,7 +225,8 @@ def build_examples(
         Columns L; odd.
     center
         What stands in column L // 2: the middle of the two sequences' common axis, so that a construct of up to L bases
-        is kept whole, or the first changed base. Take `variant` for genomic inputs.
+        is kept whole, or the first changed base. Take `variant` for genomic inputs. A variant of a longer construct
+        that falls outside the window is rejected.
     hidden_members, cache, progress
         See `score_sequences`.
 
@@ -393,13 +239,27 @@ def build_examples(
     """
     if window < 3 or window % 2 == 0:
         raise SettingError(f"A window of {window} columns cannot be used.", "Give an odd number from 3.")
-    kept = [item for item in inputs if isinstance(item, VariantInput)]
     context = model.info.context
-    if any(len(side) != context // 2 for item in kept for side in item.pair.flank):
-        raise SettingError(
-            f"The inputs were not made for {model.info.name}, whose context is {context} nt.",
-            f"Make them again with context={context}.",
-        )
+    kept: list[VariantInput] = []
+    rejected: list[RejectedInput] = []
+    places: list[tuple[IntArray, dict[str, int]]] = []
+    input_row = np.full(len(inputs), -1, dtype=np.int32)
+    for number, item in enumerate(inputs):
+        if isinstance(item, RejectedInput):
+            rejected.append(replace(item, index=number))
+            continue
+        if any(len(side) != context // 2 for side in item.pair.flank):
+            raise SettingError(
+                f"The inputs were not made for {model.info.name}, whose context is {context} nt.",
+                f"Make them again with context={context}.",
+            )
+        place = _place(item.pair, window, center)
+        if not 0 <= place[1]["start"] < window:
+            rejected.append(RejectedInput(number, item.record.id, _unseen(item, window)))
+            continue
+        input_row[number] = len(kept)
+        kept.append(item)
+        places.append(place)
     alleles = [item.pair.scored() for item in kept]
     scores = score_sequences(
         model,
@@ -408,18 +268,13 @@ def build_examples(
         cache=cache,
         progress=progress,
     )
-    n, half = len(kept), context // 2
+    half = context // 2
     sequences = np.full(scores.log_odds.shape[:2], UNKNOWN, dtype=np.uint8)
     for sequence, row in scores.row_of.items():
         bases = sequence[half : len(sequence) - half]
         sequences[row, : len(bases)] = encode(bases)
-    columns = {name: np.empty(n, dtype=np.int32) for name in _PER_ROW}
-    index = np.empty((2, n, window), dtype=np.int16)
-    for i, item in enumerate(kept):
-        index[:, i], place = _place(item.pair, window, center)
-        for name, value in place.items():
-            columns[name][i] = value
-    row_of = iter(range(n))
+    columns = {name: np.array([place[name] for _, place in places], dtype=np.int32) for name in _PER_ROW}
+    index = np.stack([rows for rows, _ in places], axis=1).astype(np.int16)
     records = [item.record for item in kept]
     return VariantExamples(
         names={
@@ -449,8 +304,8 @@ def build_examples(
             name: _floats(r.published.get(name) for r in records)
             for name in sorted({name for r in records for name in r.published})
         },
-        input_row=np.array([next(row_of) if isinstance(i, VariantInput) else -1 for i in inputs], dtype=np.int32),
-        rejected=tuple(item for item in inputs if isinstance(item, RejectedInput)),
+        input_row=input_row,
+        rejected=tuple(rejected),
         base_model={
             "name": model.info.name,
             "version": model.info.version,
@@ -458,6 +313,14 @@ def build_examples(
             "context": context,
             "members": model.info.members,
         },
+    )
+
+
+def _unseen(item: VariantInput, window: int) -> NotScored:
+    return NotScored(
+        code="outside_window",
+        message=f"{item.record.variant} lies outside the {window} columns around the middle of its construct.",
+        advice="Take a longer window, or center='variant'.",
     )
 
 
@@ -479,26 +342,6 @@ def _place(pair: AllelePair, window: int, center: str) -> tuple[npt.NDArray[np.i
         "exon_end": column(pair.exon_end - 1) + 1,
     }
     return np.stack(axis.window(first, window)), place
-
-
-def _transcript(variant: Variant, name: str | None, annotation: GeneAnnotation) -> Transcript:
-    genes = list(annotation.genes_at_variant(variant))
-    named = [gene for gene in genes if name and gene.name.upper() == name.upper()]
-    candidates = [found for gene in named or genes if (found := _holding(gene, variant)) is not None]
-    if not candidates:
-        raise OutsideGenesError(
-            f"{variant} lies in no transcript of {annotation.source}.", "Check the build and the annotation."
-        )
-
-    def distance(transcript: Transcript) -> int:
-        return min((abs(site.position - variant.position) for site in transcript.splice_sites), default=1 << 40)
-
-    return min(candidates, key=distance)
-
-
-def _holding(gene: Gene, variant: Variant) -> Transcript | None:
-    holding = [t for t in gene.transcripts if t.start < variant.position and variant.end <= t.end]
-    return min(holding, key=lambda t: (t.id != gene.representative_id, t.start - t.end, t.id), default=None)
 
 
 def _middle(exon: str) -> str:

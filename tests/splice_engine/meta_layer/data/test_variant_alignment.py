@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from agentic_spliceai.splice_engine.genome.annotation import GeneAnnotation
 from agentic_spliceai.splice_engine.genome.normalization import normalize_variant
 from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
 from agentic_spliceai.splice_engine.genome.types import Variant
-from agentic_spliceai.splice_engine.meta_layer.data.measured import Construct
+from agentic_spliceai.splice_engine.meta_layer.data.measured import Construct, load_mfass, load_mutsplicedb
+from agentic_spliceai.splice_engine.meta_layer.data.splicevardb import hgvs_hint
 from agentic_spliceai.splice_engine.meta_layer.data.variant_alignment import (
     GAP,
     OUTSIDE,
@@ -23,6 +25,7 @@ from agentic_spliceai.splice_engine.meta_layer.data.variant_alignment import (
     construct_pair,
     genomic_pair,
 )
+from agentic_spliceai.splice_engine.meta_layer.data.variant_inputs import VariantInput, genomic_inputs
 
 from .variant_toys import mirrored, toy_gene, toy_sequence
 
@@ -203,3 +206,49 @@ def test_any_exchange_is_put_in(
     assert pair.scored()[1].strip("N") in changed
     assert pair.ref[pair.ref_at : pair.ref_at + len(pair.ref_allele)] == pair.ref_allele
     assert pair.alt[pair.alt_at : pair.alt_at + len(pair.alt_allele)] == pair.alt_allele
+
+
+@pytest.fixture(scope="module")
+def human(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[ReferenceGenome, GeneAnnotation]:
+    cache = tmp_path_factory.mktemp("annotation")
+    return (
+        ReferenceGenome(mirror / "GRCh38" / "genome.fa.gz"),
+        GeneAnnotation.load(mirror / "GRCh38" / "annotation.gtf.gz", cache_dir=cache),
+    )
+
+
+def test_genomic_windows_are_the_assays_sequences(mirror: Path, human: tuple[ReferenceGenome, GeneAnnotation]) -> None:
+    """An assay built its constructs from the genome: on both strands our windows must give them back."""
+    records = [r for r in load_mfass(mirror / "variants" / "mfass.tsv.gz").records if r.genome_available]
+    inputs = genomic_inputs(records, *human, context=400, window=401)
+    assert len(inputs) == 2_202
+    strands: Counter[str] = Counter()
+    same_exon = 0
+    for item in inputs:
+        assert isinstance(item, VariantInput)
+        construct, pair = item.record.construct, item.pair  # type: ignore[attr-defined]
+        first = pair.ref_at - construct.ref_at + len(pair.flank[0])
+        assert pair.scored()[0][first : first + 170] == construct.ref
+        assert (pair.ref_allele, pair.alt_allele) == (construct.ref_allele, construct.alt_allele)
+        exon = pair.exon_start - pair.ref_at, pair.exon_end - pair.exon_start
+        same_exon += exon == (construct.exon_offset - construct.ref_at, construct.exon_length)
+        strands[item.strand] += 1
+    assert min(strands.values()) > 500
+    assert same_exon == 2_186  # the rest has another exon in the representative transcript
+
+
+def test_the_nearest_exon_is_the_one_that_hgvs_counts_from(
+    mirror: Path, human: tuple[ReferenceGenome, GeneAnnotation]
+) -> None:
+    records = load_mutsplicedb(mirror / "variants" / "mutsplicedb.tsv.gz").records
+    checked = 0
+    for item in genomic_inputs(records, *human, context=80, window=101):
+        if not isinstance(item, VariantInput):
+            assert item.reason.code == "no_sequence"
+            continue
+        at, start, last = item.pair.ref_at, item.pair.exon_start, item.pair.exon_end - 1
+        hint = hgvs_hint(item.record.id)
+        assert hint is not None
+        assert hint.offset == (at - start if at < start else max(at - last, 0))
+        checked += 1
+    assert checked == 103

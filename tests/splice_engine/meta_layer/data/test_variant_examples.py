@@ -28,13 +28,8 @@ from agentic_spliceai.splice_engine.meta_layer.data.variant_arrays import (
     hidden_channels,
     place_channels,
 )
-from agentic_spliceai.splice_engine.meta_layer.data.variant_examples import (
-    MISSING,
-    VariantExamples,
-    build_examples,
-    construct_inputs,
-    genomic_inputs,
-)
+from agentic_spliceai.splice_engine.meta_layer.data.variant_examples import MISSING, VariantExamples, build_examples
+from agentic_spliceai.splice_engine.meta_layer.data.variant_inputs import construct_inputs, genomic_inputs
 from tests.splice_engine.base_layer.toys import MotifModel
 
 from .variant_toys import (
@@ -238,6 +233,20 @@ def test_every_input_has_a_row_or_a_reason(tmp_path: Path) -> None:
     assert without.reason.code == "no_construct"  # type: ignore[union-attr]
     with pytest.raises(TrainingDataError, match="no sequences"):
         build_examples([without], MotifModel())
+
+
+def test_a_variant_outside_the_window_is_no_example() -> None:
+    c = toy_construct()
+    records = [measured("far", 3, c[3], "G"), measured("near", 55, "G", "C")]
+    without = genomic(Variant(contig="chr1", position=1, ref="A", alt="G"))
+    inputs = [*construct_inputs(records, context=40), *construct_inputs([without], context=40)]
+    examples = build_examples(inputs, MotifModel(), window=41)
+    assert examples.input_row.tolist() == [-1, 0, -1]
+    assert [(item.index, item.reason.code) for item in examples.rejected] == [
+        (0, "outside_window"),
+        (2, "no_construct"),
+    ]
+    assert len(build_examples(inputs, MotifModel(), window=41, center="variant")) == 2
 
 
 def test_inputs_for_another_context_or_an_even_window_are_refused() -> None:

@@ -12,12 +12,9 @@ from agentic_spliceai.splice_engine.meta_layer.data.base_scores import site_log_
 from agentic_spliceai.splice_engine.meta_layer.data.measured import MeasuredVariant
 from agentic_spliceai.splice_engine.meta_layer.data.normalization import Normalizer
 from agentic_spliceai.splice_engine.meta_layer.data.schema import LEAK_COLUMNS
-from agentic_spliceai.splice_engine.meta_layer.data.variant_examples import (
-    VariantExamples,
-    build_examples,
-    genomic_inputs,
-)
+from agentic_spliceai.splice_engine.meta_layer.data.variant_examples import VariantExamples, build_examples
 from agentic_spliceai.splice_engine.meta_layer.data.variant_features import VARIANT_FEATURES, variant_features
+from agentic_spliceai.splice_engine.meta_layer.data.variant_inputs import genomic_inputs
 from tests.splice_engine.base_layer.toys import MotifModel
 
 from .test_variant_examples import PAD, genomic, one_hot

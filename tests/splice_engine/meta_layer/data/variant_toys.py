@@ -12,11 +12,8 @@ from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
 from agentic_spliceai.splice_engine.genome.sequence import reverse_complement
 from agentic_spliceai.splice_engine.genome.types import GenomeBuild, Strand, Variant
 from agentic_spliceai.splice_engine.meta_layer.data.measured import Construct, MeasuredVariant
-from agentic_spliceai.splice_engine.meta_layer.data.variant_examples import (
-    VariantExamples,
-    build_examples,
-    construct_inputs,
-)
+from agentic_spliceai.splice_engine.meta_layer.data.variant_examples import VariantExamples, build_examples
+from agentic_spliceai.splice_engine.meta_layer.data.variant_inputs import construct_inputs
 from tests.splice_engine.base_layer.toys import ACCEPTOR_MOTIF, DONOR_MOTIF, MotifModel, write_genome, write_gtf
 
 FILL = "ACTCATTCACTT"
