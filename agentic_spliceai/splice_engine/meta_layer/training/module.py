@@ -159,7 +159,9 @@ class MetaLightningModule(LightningModule):
         self.epoch_metrics, self._scores = metrics, []
         if self.schedule.observe(metrics[self.config.monitor]):
             rescale(self.optimizer, self.scheduler)
-        self.log_dict({name: metrics[name] for name in ("train_loss", "val_loss")}, prog_bar=True)
+        # For the progress bar. The values are of all processes already; sync_dist says so.
+        shown = {name: metrics[name] for name in ("train_loss", "val_loss")}
+        self.log_dict(shown, prog_bar=True, sync_dist=self.trainer.world_size > 1)
 
     def _losses(self, stage: str, means: RunningMeans) -> dict[str, float]:
         parts = means.means(None if self.trainer.world_size == 1 else self._sum_over_processes)

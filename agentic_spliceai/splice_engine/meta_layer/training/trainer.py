@@ -352,7 +352,7 @@ def _own_randomness() -> Iterator[None]:
     strict, benchmark = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             yield
     finally:
         random.setstate(python)
@@ -375,6 +375,8 @@ def _quiet() -> Iterator[None]:
             warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode.*")
             # Training on the CPU of a machine with a GPU is `config.accelerator`.
             warnings.filterwarnings("ignore", message="GPU available but not used.*")
+            # With float16 the loss scaler skips the first steps until its scale fits.
+            warnings.filterwarnings("ignore", message=r"Detected call of `lr_scheduler.step\(\)` before")
             # Lightning's own use of a name that PyTorch has since replaced.
             warnings.filterwarnings("ignore", message=r".*LeafSpec.* is deprecated", category=FutureWarning)
             yield

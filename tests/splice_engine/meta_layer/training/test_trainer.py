@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +21,7 @@ from agentic_spliceai.splice_engine.meta_layer.models.base import MetaModule
 from agentic_spliceai.splice_engine.meta_layer.training.callbacks import read_metrics
 from agentic_spliceai.splice_engine.meta_layer.training.results import TrainingResult
 from agentic_spliceai.splice_engine.meta_layer.training.trainer import MetaTrainer, _trainer, train
+from tests.splice_engine.meta_layer.training.parallel_run import run as run_parallel
 from tests.splice_engine.meta_layer.training.toys import (
     Data,
     EncoderModel,
@@ -491,6 +495,30 @@ def test_several_devices_train_data_parallel(tmp_path: Path) -> None:
     trainer = _trainer(settings(devices=2), tmp_path, [], progress=False)
     assert type(trainer.strategy).__name__ == "DDPStrategy"
     assert trainer.num_devices == 2
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_with_batches_twice_as_large(tmp_path: Path) -> None:
+    """Order, loss, gradient, validation and both seeds, on the CPU; each process is a Python of its own."""
+    root = Path(__file__).resolve().parents[4]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.splice_engine.meta_layer.training.parallel_run", str(tmp_path / "two"), "2"],
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    one = run_parallel(tmp_path / "one", 1)
+    for run in one.runs:
+        folder = tmp_path / "two" / run.folder.name
+        lines = read_metrics(folder / "metrics.jsonl", "epoch")
+        for name in ("train_loss", "val_loss", "val_pr_auc"):
+            assert [line[name] for line in lines] == pytest.approx([line[name] for line in run.history], rel=1e-3)
+        expected, found = load_file(run.checkpoint), load_file(folder / "best.safetensors")
+        assert all(torch.allclose(found[name], expected[name], atol=1e-4) for name in expected)
 
 
 def test_every_fiftieth_step_has_a_line(tmp_path: Path) -> None:
