@@ -70,6 +70,9 @@ class VariantExamples:
         1, 0, or NaN where not known.
     psi : float32 [N]
         Measured change of exon inclusion, or NaN.
+    known : float32 [N]
+        Share of what the base model read for the reference, its context included, that is a known base; the rest lay
+        outside the construct or transcript, or is N in the genome.
     published : dict of str to float32 [N]
         Scores of other predictors, NaN where the table has none.
     input_row : int32 [inputs]
@@ -99,6 +102,7 @@ class VariantExamples:
     classes: npt.NDArray[np.int8]
     altering: Float32Array
     psi: Float32Array
+    known: Float32Array
     published: dict[str, Float32Array]
     input_row: IntArray
     rejected: tuple[RejectedInput, ...] = ()
@@ -132,7 +136,7 @@ class VariantExamples:
         row_of: IntArray = inverse.astype(np.int32)
         per_row = {
             name: getattr(self, name)[chosen]
-            for name in (*_PER_ROW, "ref_index", "alt_index", "classes", "altering", "psi")
+            for name in (*_PER_ROW, "ref_index", "alt_index", "classes", "altering", "psi", "known")
         }
         return replace(
             self,
@@ -199,7 +203,7 @@ class VariantExamples:
         return found
 
 
-_FORMAT = 1
+_FORMAT = 2
 _PER_ROW = ("start", "end", "acceptor", "donor", "exon_start", "exon_end")
 
 
@@ -300,6 +304,7 @@ def build_examples(
         ),
         altering=_floats(r.altering for r in records),
         psi=_floats(r.psi for r in records),
+        known=_floats(1 - ref.count("N") / len(ref) for ref, _ in alleles),
         published={
             name: _floats(r.published.get(name) for r in records)
             for name in sorted({name for r in records for name in r.published})

@@ -209,6 +209,9 @@ def test_a_site_far_from_the_window_keeps_its_column(tmp_path: Path) -> None:
     assert not place[2].any()
     # Nine exonic bases stand before the variant; before them the transcript has not begun, and all is N.
     assert place[4].sum() == 20 + 1 + 9
+    # The base model read 20 nt of context on either side of what is scored: of 85 nt, 33 lie before the transcript.
+    scored = examples.sequences.shape[1]
+    assert examples.known[0] == pytest.approx(1 - (scored // 2 + 20 - 9) / (scored + 40))
     assert place[3].sum() == 30
 
 
