@@ -93,9 +93,7 @@ def _artifacts(options: argparse.Namespace) -> None:
     from agentic_spliceai.splice_engine.meta_layer.data.gene_choice import choose_genes
 
     config, resolver = _config(options), _resolver(options)
-    bundle = open_genome(
-        options.genome, resolver, annotation=options.annotation, cache_dir=options.data_root / "cache"
-    )
+    bundle = open_genome(options.genome, resolver, annotation=options.annotation, cache_dir=options.data_root / "cache")
     model = load_base_model(config.base_model, resolver, device="auto", weights=options.weights)
     if options.genes:
         genes = [bundle.annotation.gene(name) for name in options.genes]

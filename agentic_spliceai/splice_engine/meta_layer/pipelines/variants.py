@@ -1,0 +1,277 @@
+"""Measured variants: examples in, a model of splice-altering variants and its figures beside the base model's out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from agentic_spliceai.splice_engine.base_layer.model import BaseModel, pick_device
+from agentic_spliceai.splice_engine.base_layer.training.split import TEST, TRAIN, VALIDATION
+from agentic_spliceai.splice_engine.errors import TrainingDataError
+from agentic_spliceai.splice_engine.meta_layer.checkpoint import (
+    BaseProvenance,
+    CheckpointContent,
+    ModelCard,
+    load_checkpoint,
+    save_checkpoint,
+)
+from agentic_spliceai.splice_engine.meta_layer.config import MetaLayerConfig, ModelConfig
+from agentic_spliceai.splice_engine.meta_layer.data.base_scores import Progress
+from agentic_spliceai.splice_engine.meta_layer.data.measured import load_mfass
+from agentic_spliceai.splice_engine.meta_layer.data.normalization import Normalizer
+from agentic_spliceai.splice_engine.meta_layer.data.variant_dataset import VariantDataset
+from agentic_spliceai.splice_engine.meta_layer.data.variant_examples import VariantExamples, build_examples
+from agentic_spliceai.splice_engine.meta_layer.data.variant_features import VARIANT_FEATURES, variant_features
+from agentic_spliceai.splice_engine.meta_layer.data.variant_inputs import construct_inputs
+from agentic_spliceai.splice_engine.meta_layer.data.variant_splits import VariantSplit, split_by_group, split_keys
+from agentic_spliceai.splice_engine.meta_layer.evaluation.bootstrap import Bootstrap
+from agentic_spliceai.splice_engine.meta_layer.evaluation.evaluator import Subject, evaluate_delta, evaluate_triage
+from agentic_spliceai.splice_engine.meta_layer.evaluation.results import EvaluationResult
+from agentic_spliceai.splice_engine.meta_layer.evaluation.thresholds import choose_threshold
+from agentic_spliceai.splice_engine.meta_layer.training.calibration import choose_threshold as choose_ensemble_threshold
+from agentic_spliceai.splice_engine.meta_layer.training.calibration import fit_calibration
+from agentic_spliceai.splice_engine.meta_layer.training.results import TrainingResult
+from agentic_spliceai.splice_engine.meta_layer.training.tasks import model_inputs, task_of
+from agentic_spliceai.splice_engine.meta_layer.training.trainer import MetaTrainer
+
+BASE_SCORES = ("drop_sum", "max_delta")
+"""Features that are the base model's own scores: summed drop in log-odds at the exon's sites; largest |delta|."""
+
+Scores = dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class VariantData:
+    """Scored variants of one base model, split by exon group.
+
+    Attributes
+    ----------
+    examples
+        All of them.
+    split
+        Rows of each part.
+    """
+
+    examples: VariantExamples
+    split: VariantSplit
+
+    @property
+    def base(self) -> BaseProvenance:
+        """The base model that scored them."""
+        made_by = self.examples.base_model
+        return BaseProvenance(
+            predictor=made_by["name"], version=made_by["version"], weights_sha256=tuple(made_by["weights_sha256"])
+        )
+
+    def part(self, name: str) -> VariantExamples:
+        """Return the examples of `train`, `validation` or `test`."""
+        rows = {TRAIN: self.split.train, VALIDATION: self.split.validation, TEST: self.split.test}[name]
+        return self.examples.subset(rows)
+
+
+def load_mfass_examples(
+    table: Path, model: BaseModel, *, cache: Path | None = None, progress: Progress | None = None
+) -> VariantExamples:
+    """Score the constructs of the MFASS table; the base model sees the construct and N beyond it.
+
+    Raises
+    ------
+    SchemaError
+        If the table lacks a column.
+    TrainingDataError
+        If no row can be scored.
+    """
+    records = load_mfass(table).records
+    inputs = construct_inputs(records, context=model.info.context)
+    return build_examples(inputs, model, cache=cache, progress=progress)
+
+
+def split_variants(examples: VariantExamples, config: MetaLayerConfig) -> VariantData:
+    """Split by exon group: the test chromosomes of the configuration, and a drawn share of the other groups."""
+    split = split_by_group(
+        split_keys(examples),
+        test_chromosomes=config.data.test_chromosomes,
+        validation_fraction=config.data.validation_fraction,
+        seed=config.data.seed,
+    )
+    return VariantData(examples, split)
+
+
+def train_variants(
+    config: MetaLayerConfig, data: VariantData, *, output_dir: Path | None = None, progress: bool = False
+) -> TrainingResult:
+    """Train the model of `config.model` on the training part, one run a seed; errors as `training.trainer.train`."""
+    training = data.part(TRAIN)
+    normalizer = VariantDataset.fit_normalizer(training)
+    parts = {
+        TRAIN: VariantDataset(training, normalizer),
+        VALIDATION: VariantDataset(data.part(VALIDATION), normalizer),
+    }
+    options = dict(config.model.options)
+    if config.model.name == "variant_aware":
+        options.setdefault("num_features", len(VARIANT_FEATURES))
+    model = ModelConfig(name=config.model.name, options=options)
+    card = ModelCard(
+        features=normalizer.names,
+        normaliser=normalizer.as_dict(),
+        base=data.base,
+        data_digest=data.split.digest,
+    )
+    trainer = MetaTrainer(
+        config.model_copy(update={"model": model}), output_dir=output_dir or config.checkpoints_dir, progress=progress
+    )
+    return trainer.train(parts[TRAIN], parts[VALIDATION], card=card)
+
+
+def predict_variants(
+    checkpoints: Sequence[Path], examples: VariantExamples, *, batch_size: int = 256, device: str = "cpu"
+) -> dict[int, Scores]:
+    """Predict with the models of several seeds.
+
+    Returns
+    -------
+    dict of seed to dict
+        What the model's task calls `scores`, by example; see `training.tasks`.
+
+    Raises
+    ------
+    CheckpointError
+        If a checkpoint was trained on other features or on another base model's scores.
+    """
+    made_by = examples.base_model
+    base = BaseProvenance(
+        predictor=made_by["name"], version=made_by["version"], weights_sha256=tuple(made_by["weights_sha256"])
+    )
+    found: dict[int, Scores] = {}
+    target = pick_device(device)
+    for path in checkpoints:
+        content = load_checkpoint(path, expect_schema=VARIANT_FEATURES, expect_base=base)
+        if content.card.normaliser is None:
+            raise TrainingDataError("The checkpoint names no normalisation of its features.", "Train it again.")
+        dataset = VariantDataset(examples, Normalizer.from_dict(content.card.normaliser))
+        model = content.model.to(target).eval()
+        task = task_of(model)
+        pieces: list[Scores] = []
+        with torch.inference_mode():
+            for at in range(0, len(dataset), batch_size):
+                batch = {
+                    k: v.to(target) for k, v in dataset.batch(range(at, min(at + batch_size, len(dataset)))).items()
+                }
+                pieces.append(task.scores(model(*model_inputs(batch, model)), batch))
+        found[content.card.seed or 0] = {name: np.concatenate([p[name] for p in pieces]) for name in pieces[0]}
+    return found
+
+
+def export_ensemble(
+    checkpoints: Sequence[Path], data: VariantData, folder: Path, *, device: str = "cpu"
+) -> tuple[Path, ...]:
+    """Calibrate each seed's model on validation, choose the ensemble's threshold there, and write the members.
+
+    The probability that is given to a user is the mean of the members' calibrated ones; the threshold is the one with
+    the best F1 of that mean on validation.
+
+    Returns
+    -------
+    tuple of Path
+        One file a member, for `MetaPredictor.load`.
+    """
+    examples = data.part(VALIDATION)
+    known = ~np.isnan(examples.altering)
+    members = []
+    for path in checkpoints:
+        scores = next(iter(predict_variants([path], examples, device=device).values()))["score"]
+        calibration = fit_calibration("platt", scores[known], examples.altering[known])
+        members.append((path, calibration, calibration.apply(scores)))
+    mean = np.mean([probability for *_, probability in members], axis=0)
+    threshold = choose_ensemble_threshold(mean[known], examples.altering[known])
+    written = []
+    for path, calibration, _ in members:
+        content = load_checkpoint(path)
+        card = content.card.model_copy(
+            update={"calibration": {"altering": calibration}, "thresholds": {"altering": threshold}}
+        )
+        target = folder / f"member_{content.card.seed}.safetensors"
+        save_checkpoint(target, CheckpointContent(content.model, card))
+        written.append(target)
+    return tuple(written)
+
+
+def evaluate_variants(
+    data: VariantData,
+    predictions: Mapping[int, Scores],
+    validation: Mapping[int, Scores],
+    *,
+    model_name: str,
+    base_score: str,
+    part: str = TEST,
+    bootstrap: Bootstrap | None = None,
+) -> EvaluationResult:
+    """Evaluate triage, the base model's own score beside it.
+
+    Parameters
+    ----------
+    data, predictions, part
+        Examples, scores of `part` by seed, and which part that is.
+    validation
+        Scores of the validation part by seed, from which the thresholds are chosen.
+    model_name
+        How the tables call the model.
+    base_score
+        The feature that is the base model's score: `drop_sum` or `max_delta`.
+    bootstrap
+        Draws and seed of the intervals.
+    """
+    test, held = data.part(part), data.part(VALIDATION)
+    base, base_held = (variant_features(e)[:, VARIANT_FEATURES.index(base_score)] for e in (test, held))
+    known, held_known = ~np.isnan(test.altering), ~np.isnan(held.altering)
+    pooled = np.mean([scores["score"] for scores in validation.values()], axis=0)
+    truth = held.altering[held_known]
+    exonic = variant_features(test)[:, VARIANT_FEATURES.index("exonic")] > 0.5
+    return evaluate_triage(
+        test.altering[known],
+        {seed: scores["score"][known] for seed, scores in predictions.items()},
+        test.names["group"][known],
+        base_scores=base[known],
+        subject=Subject(model_name, f"{data.base.predictor}, {base_score}", part, "exon group"),
+        threshold=choose_threshold(truth, pooled[held_known], split=VALIDATION),
+        base_threshold=choose_threshold(truth, base_held[held_known], split=VALIDATION),
+        subgroups={"region": np.where(exonic, "exonic", "intronic")[known]},
+        bootstrap=bootstrap,
+    )
+
+
+def evaluate_inclusion(
+    data: VariantData,
+    predictions: Mapping[int, Scores],
+    *,
+    model_name: str,
+    part: str = TEST,
+    bootstrap: Bootstrap | None = None,
+) -> EvaluationResult:
+    """Evaluate the predicted change of exon inclusion.
+
+    The base model's row is its drop in log-odds at both sites, put on the scale of inclusion by least squares on the
+    training part.
+    """
+    test, training = data.part(part), data.part(TRAIN)
+    column = VARIANT_FEATURES.index("drop_sum")
+    drop, target = variant_features(training)[:, column], training.psi
+    fitted = ~np.isnan(target)
+    slope, intercept = np.polyfit(drop[fitted].astype(np.float64), target[fitted].astype(np.float64), 1)
+    known = ~np.isnan(test.psi)
+    base = np.clip(slope * variant_features(test)[:, column] + intercept, -1, 1)
+    return evaluate_delta(
+        test.psi[known],
+        {seed: scores["psi_score"][known] for seed, scores in predictions.items()},
+        test.names["group"][known],
+        base_predictions=base[known],
+        outputs=("psi",),
+        subject=Subject(model_name, f"{data.base.predictor}, drop_sum scaled", part, "exon group"),
+        bootstrap=bootstrap,
+    )
