@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from agentic_spliceai.splice_engine.base_layer.windows import variant_window
 from agentic_spliceai.splice_engine.errors import OutsideGenesError
-from agentic_spliceai.splice_engine.genome.normalization import trim
+from agentic_spliceai.splice_engine.genome.normalization import shift_right, trim
 from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
 from agentic_spliceai.splice_engine.genome.sequence import reverse_complement
 from agentic_spliceai.splice_engine.genome.types import Strand, Transcript, Variant
@@ -208,7 +208,14 @@ def genomic_pair(
             f"{variant} does not lie in transcript {transcript.id} ({transcript.interval}).",
             "Choose a transcript that contains the variant.",
         )
-    # Where an indel can shift, it needs as many bases again on the side that it shifts to.
+    if transcript.strand is Strand.MINUS and start > 0 and not (ref_allele and alt_allele):
+        # A normal form stands leftmost on the plus strand; the transcript's first place is the rightmost.
+        start, ref_allele, alt_allele = shift_right(
+            variant.contig, start, ref_allele, alt_allele, genome, transcript.end
+        )
+        anchor = genome.fetch_padded(variant.contig, start - 1, start)
+        variant = variant.model_copy(update={"position": start, "ref": anchor + ref_allele, "alt": anchor + alt_allele})
+    # Counted from the variant's position, an anchor or the changed bases themselves take up some of the reach.
     distance = reach + len(variant.ref) + len(variant.alt)
     window = variant_window(variant, transcript, genome, distance=distance, context=context)
     half = context // 2
@@ -228,7 +235,7 @@ def genomic_pair(
     exon_start, exon_end = offsets[nearest]
     begin, stop = exons[nearest]
     exon = genome.fetch_padded(variant.contig, begin, stop)
-    pair = AllelePair(
+    return AllelePair(
         ref=ref[half : len(ref) - half],
         alt=alt[half : len(alt) - half],
         flank=(ref[:half], ref[len(ref) - half :]),
@@ -242,7 +249,6 @@ def genomic_pair(
         exon_end=exon_end,
         exon_sequence=reverse_complement(exon) if transcript.strand is Strand.MINUS else exon,
     )
-    return _leftmost(pair)
 
 
 def _leftmost(pair: AllelePair) -> AllelePair:

@@ -13,6 +13,7 @@ from agentic_spliceai.splice_engine.errors import OutsideGenesError
 from agentic_spliceai.splice_engine.genome.annotation import GeneAnnotation
 from agentic_spliceai.splice_engine.genome.normalization import normalize_variant
 from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
+from agentic_spliceai.splice_engine.genome.sequence import reverse_complement
 from agentic_spliceai.splice_engine.genome.types import Variant
 from agentic_spliceai.splice_engine.meta_layer.data.measured import Construct, load_mfass, load_mutsplicedb
 from agentic_spliceai.splice_engine.meta_layer.data.splicevardb import hgvs_hint
@@ -26,8 +27,9 @@ from agentic_spliceai.splice_engine.meta_layer.data.variant_alignment import (
     genomic_pair,
 )
 from agentic_spliceai.splice_engine.meta_layer.data.variant_inputs import VariantInput, genomic_inputs
+from tests.splice_engine.base_layer.toys import write_genome, write_gtf
 
-from .variant_toys import mirrored, toy_gene, toy_sequence
+from .variant_toys import FILL, mirrored, toy_gene, toy_sequence
 
 
 def drawn(pair: AllelePair, axis: AlignedColumns, index_of: str) -> str:
@@ -151,6 +153,27 @@ def test_a_gene_on_the_minus_strand_gives_the_same_pair(tmp_path: Path, variant:
 
     assert seen(plus) == seen(minus)
     assert plus.exon_sequence == minus.exon_sequence
+
+
+@pytest.mark.parametrize("strand", "+-")
+def test_an_indel_in_a_long_run_keeps_its_whole_window(tmp_path: Path, strand: str) -> None:
+    """However far it can shift, as many bases as asked for stand on either side of where it stands at last."""
+    sequence = list((FILL * 70)[:700])
+    sequence[430:470] = "A" * 40
+    text = "".join(sequence) if strand == "+" else reverse_complement("".join(sequence))
+    genome = ReferenceGenome(write_genome(tmp_path, text))
+    annotation = GeneAnnotation.load(write_gtf(tmp_path, [("GENE", "chr1", strand, [(101, 600)])]))
+    run = 430 if strand == "+" else 230
+    variant = normalize_variant(
+        Variant(contig="chr1", position=run + 20, ref=text[run + 19 : run + 22], alt=text[run + 19]), genome
+    )
+    pair = genomic_pair(variant, annotation.gene("GENE").representative, genome, reach=15, context=10)
+    assert pair.ref[pair.ref_at - 1] + pair.ref_allele == "CAA"  # the run's first bases, in transcript sense
+    assert pair.ref_at >= 15
+    assert len(pair.ref) - pair.ref_at - 2 >= 15
+    ref, alt = align(pair).window(align(pair).start - 15, 31)
+    assert (ref >= 0).all()
+    assert OUTSIDE not in alt
 
 
 def test_the_pair_is_the_genome_between_the_transcript_ends(tmp_path: Path) -> None:
