@@ -222,6 +222,11 @@ def schema_digest(features: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(features).encode()).hexdigest()
 
 
+def weights_digest(model: MetaModule) -> str:
+    """Return the sha256 of a model's tensors and their names."""
+    return _digest("", {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()})
+
+
 @cache
 def code_digest() -> str:
     """Return the sha256 over the sources that define models and features: `models/` and `data/` of this package."""
@@ -351,5 +356,5 @@ def _digest(card: str, tensors: Mapping[str, Tensor]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -17,8 +17,8 @@ from torch.optim import Optimizer
 
 from agentic_spliceai.splice_engine.errors import CheckpointError
 from agentic_spliceai.splice_engine.meta_layer.models.base import SequenceEncoder
-from agentic_spliceai.splice_engine.meta_layer.training.module import MetaLightningModule, lower_is_better
-from agentic_spliceai.splice_engine.meta_layer.training.optimization import unfreeze_plan
+from agentic_spliceai.splice_engine.meta_layer.training.module import MetaLightningModule
+from agentic_spliceai.splice_engine.meta_layer.training.optimization import lower_is_better, unfreeze_plan
 
 RESUME_FORMAT = 1
 """Version of the resume state."""

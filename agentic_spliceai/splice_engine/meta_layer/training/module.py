@@ -18,6 +18,7 @@ from agentic_spliceai.splice_engine.meta_layer.models.base import MetaModule
 from agentic_spliceai.splice_engine.meta_layer.training.losses import WeightedMean
 from agentic_spliceai.splice_engine.meta_layer.training.optimization import (
     Schedule,
+    lower_is_better,
     make_optimizer,
     parameter_groups,
     rescale,
@@ -183,11 +184,6 @@ class MetaLightningModule(LightningModule):
             torch.distributed.all_gather_object(everyone, scores)
             scores = [one for some in everyone for one in some]
         return join_scores(scores)
-
-
-def lower_is_better(config: TrainingConfig) -> bool:
-    """Whether the monitored measure is a loss."""
-    return config.monitor.endswith("loss")
 
 
 def seed_everything(*key: int) -> None:

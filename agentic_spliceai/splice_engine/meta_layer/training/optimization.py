@@ -22,6 +22,11 @@ ONE_CYCLE_RISE, ONE_CYCLE_START, ONE_CYCLE_END = 0.3, 1 / 25, 1 / 25e4
 """`one_cycle`: share of steps that rise, and the first and last multiplier; PyTorch's defaults of OneCycleLR."""
 
 
+def lower_is_better(config: TrainingConfig) -> bool:
+    """Whether the monitored measure is a loss."""
+    return config.monitor.endswith("loss")
+
+
 def parameter_groups(
     model: MetaModule, config: TrainingConfig, extra: Iterable[nn.Parameter] = ()
 ) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from agentic_spliceai.splice_engine.meta_layer.checkpoint import CheckpointContent, load_checkpoint
 from agentic_spliceai.splice_engine.meta_layer.config import TrainingConfig
+from agentic_spliceai.splice_engine.meta_layer.training.optimization import lower_is_better
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class TrainingResult:
     @property
     def best_run(self) -> SeedRun:
         """The run with the best monitored measure on validation; the first of equals."""
-        sign = 1.0 if self.config.monitor.endswith("loss") else -1.0
+        sign = 1.0 if lower_is_better(self.config) else -1.0
         return min(self.runs, key=lambda run: sign * run.best)
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -74,12 +74,7 @@ def example_classes(data: GroupedDataset, task: Task) -> npt.NDArray[np.int64]:
         If the task has no classes, or fewer than two of them occur.
     """
     labels = getattr(data, "labels", None)
-    values = np.asarray(
-        [float(take(data[i], task.target)) if _single(data[i], task) else np.nan for i in range(len(data))]
-        if labels is None
-        else labels,
-        dtype=np.float64,
-    )
+    values = np.asarray(_targets(data, task) if labels is None else labels, dtype=np.float64)
     if values.shape != (len(data),):
         raise TrainingDataError(f"`labels` has shape {values.shape}.", "Give one class an example.")
     known = np.isfinite(values) & (values >= 0)
@@ -219,11 +214,13 @@ def _rounds(members: npt.NDArray[np.int64], count: int, random: np.random.Genera
     return np.concatenate(rounds)[:count]
 
 
-def _single(example: Mapping[str, Tensor], task: Task) -> bool:
-    """Whether the example has one class, not one a position or a vector of numbers."""
-    target = take(example, task.target)
-    if target.numel() != 1:
+def _targets(data: GroupedDataset, task: Task) -> npt.NDArray[Any]:
+    """Return the target of each example, read from all of them."""
+    source: Dataset[Mapping[str, Tensor]] = data  # type: ignore[assignment]
+    targets = torch.cat([take(batch, task.target) for batch in DataLoader(source, batch_size=256)])
+    if targets.ndim != 1:
         raise TrainingDataError(
             f"Examples of the task {task.name} have no single class to balance.", "Set balanced to false."
         )
-    return True
+    values: npt.NDArray[Any] = targets.numpy()
+    return values

@@ -18,7 +18,8 @@ trained by that one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -52,37 +53,45 @@ class Criterion(nn.Module):
     A module, because learned weights of parts are parameters that the optimizer and the resume state must have.
     """
 
-    def __init__(self, target: str, function: LossFunction) -> None:
-        super().__init__()
-        self.target, self.function = target, function
-
+    @abstractmethod
     def parts(self, output: Any, batch: Batch) -> dict[str, WeightedMean]:
         """Return the mean of each part and the weight behind it."""
-        return {"loss": self.function(output, take(batch, self.target), batch.get("weight"))}
 
+    @abstractmethod
     def combine(self, parts: Mapping[str, WeightedMean], *, fixed: bool = False) -> Tensor:
         """Return the loss of the parts; `fixed` leaves learned weights out, for validation."""
-        return parts["loss"].mean
 
     def forward(self, output: Any, batch: Batch) -> Tensor:
         """Return the loss of a batch, float []."""
         return self.combine(self.parts(output, batch))
 
 
-class MultiTaskCriterion(Criterion):
+class _OneLoss(Criterion):
+    """A function of output, target and weight."""
+
+    def __init__(self, target: str, function: LossFunction) -> None:
+        super().__init__()
+        self.target, self.function = target, function
+
+    def parts(self, output: Any, batch: Batch) -> dict[str, WeightedMean]:
+        return {"loss": self.function(output, take(batch, self.target), batch.get("weight"))}
+
+    def combine(self, parts: Mapping[str, WeightedMean], *, fixed: bool = False) -> Tensor:
+        return parts["loss"].mean
+
+
+class _SeveralLosses(Criterion):
     """`MultiTaskLoss` on a batch."""
 
     def __init__(self, loss: MultiTaskLoss) -> None:
-        nn.Module.__init__(self)
+        super().__init__()
         self.loss = loss
 
     def parts(self, output: Any, batch: Batch) -> dict[str, WeightedMean]:
-        """Return altering, psi and site."""
         targets = {key: take(batch, key) for key in ("altering", "psi", "site")}
         return self.loss.parts(output, targets, batch.get("weight"))
 
     def combine(self, parts: Mapping[str, WeightedMean], *, fixed: bool = False) -> Tensor:
-        """Return their weighted sum."""
         return self.loss.combine(dict(parts), fixed=fixed)
 
 
@@ -130,11 +139,24 @@ class _Task:
     def criterion(self, config: TrainingConfig, model: MetaModule | None = None) -> Criterion:
         own = getattr(model, "loss", None)
         if callable(own):
-            return Criterion(self.target, _own_loss(own))
+            if config.loss != LossName.AUTO:
+                raise SettingError(f"{type(model).__name__} has a loss of its own.", "Set loss to auto.")
+            self._refuse_unused(config, f"the loss of {type(model).__name__}", ())
+            return _OneLoss(self.target, _own_loss(own))
         name = self._loss_name(config)
-        if config.label_smoothing and name not in (LossName.CROSS_ENTROPY, LossName.BCE, LossName.MULTI_TASK):
-            raise SettingError(f"Label smoothing has no meaning for the {name} loss.", "Set label_smoothing to 0.")
+        smooth = name in (LossName.CROSS_ENTROPY, LossName.BCE, LossName.MULTI_TASK)
+        used = (["label_smoothing"] if smooth else []) + {
+            "binary": ["positive_weight"],
+            "multi_task": ["positive_weight", "task_weights"],
+        }.get(self.name, [])
+        self._refuse_unused(config, f"the {name} loss of {self.name}", used)
         return self._criterion(name, config)
+
+    @staticmethod
+    def _refuse_unused(config: TrainingConfig, loss: str, used: Collection[str]) -> None:
+        for field in ("label_smoothing", "positive_weight", "task_weights"):
+            if getattr(config, field) and field not in used:
+                raise SettingError(f"{field} means nothing to {loss}.", f"Leave {field} out.")
 
     def _loss_name(self, config: TrainingConfig) -> LossName:
         name = self._losses[0] if config.loss == LossName.AUTO else config.loss
@@ -159,7 +181,7 @@ class _Task:
                 else (lambda p, t, w: focal(p, t, w, gamma=gamma))
             ),
         }
-        return Criterion(self.target, functions[name])
+        return _OneLoss(self.target, functions[name])
 
     def scores(self, output: Any, batch: Batch) -> Scores:
         return {"score": _numpy(self._activation(output.float())), "target": _numpy(take(batch, self.target))}
@@ -182,7 +204,7 @@ class _MultiTask(_Task):
 
     def _criterion(self, name: LossName, config: TrainingConfig) -> Criterion:
         weights = config.task_weights
-        return MultiTaskCriterion(
+        return _SeveralLosses(
             MultiTaskLoss(
                 altering="focal" if name == LossName.FOCAL else "bce",
                 psi="mse" if name == LossName.MSE else "huber",

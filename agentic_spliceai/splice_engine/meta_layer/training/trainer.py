@@ -21,7 +21,12 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import AcceleratorRegistry
 
 from agentic_spliceai.splice_engine.errors import CheckpointError, SettingError
-from agentic_spliceai.splice_engine.meta_layer.checkpoint import CheckpointContent, ModelCard, save_checkpoint
+from agentic_spliceai.splice_engine.meta_layer.checkpoint import (
+    CheckpointContent,
+    ModelCard,
+    save_checkpoint,
+    weights_digest,
+)
 from agentic_spliceai.splice_engine.meta_layer.config import MetaLayerConfig, ModelConfig, TrainingConfig
 from agentic_spliceai.splice_engine.meta_layer.models.base import MetaModule
 from agentic_spliceai.splice_engine.meta_layer.models.registry import build_model
@@ -106,7 +111,9 @@ def train(
             seed_everything(seed)
             fresh = _build(model)
             filled = (card or ModelCard()).model_copy(update={"seed": seed, "data_digest": data_digest})
-            run = _Run(fresh, train_data, validation_data, folder, config, seed, filled)
+            # What a function or configuration builds follows from the seed; a given model may have any weights.
+            start = weights_digest(model) if isinstance(model, MetaModule) else None
+            run = _Run(fresh, train_data, validation_data, folder, config, seed, filled, start)
             runs.append(run.result(resume=resume, progress=progress))
     return TrainingResult(config, tuple(runs))
 
@@ -162,6 +169,7 @@ class _Run:
         config: TrainingConfig,
         seed: int,
         card: ModelCard,
+        start: str | None,
     ) -> None:
         self.model, self.folder, self.config, self.seed, self.card = model, folder, config, seed, card
         self.train_data, self.validation_data = train_data, validation_data
@@ -171,7 +179,9 @@ class _Run:
             "options": repr(sorted(model.config.items())),
             "config": config.model_dump(mode="json", exclude=_FREE_TO_CHANGE),
             "seed": seed,
+            "initial weights": start,
             "data": card.data_digest,
+            "inputs": card.model_dump(mode="json", include={"features", "normaliser", "base"}),
         }
         self.parameters, self.trainable = model.parameter_count, model.trainable_count
 
@@ -191,6 +201,8 @@ class _Run:
         if _rank():
             return
         note = self.folder / "run.json"
+        for leftover in self.folder.glob("*.part"):
+            leftover.unlink()
         if not resume:
             for name in ("run.json", "result.json", "resume.pt", "metrics.jsonl", "best.safetensors"):
                 (self.folder / name).unlink(missing_ok=True)

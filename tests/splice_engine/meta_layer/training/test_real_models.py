@@ -84,7 +84,8 @@ def test_a_model_learns_and_its_checkpoint_predicts_the_same(name: str, tmp_path
 def test_a_pretrained_network_is_freed_block_by_block_at_its_own_rate(tmp_path: Path) -> None:
     model = build_model("hyenadna_binary", hidden_dim=8, encoder_options=HYENA)
     config = settings(max_epochs=3, unfreeze_at=(1, 2), learning_rate=1e-3, encoder_lr_multiplier=0.1, weight_decay=0.1)
-    result = train(model, variants(64, "t"), variants(32, "v"), output_dir=tmp_path, config=config)
+    data = variants(64, "t")
+    result = train(model, data, Data(data.columns, "v"), output_dir=tmp_path, config=config)
     assert result.best_run.best_epoch == 2
     before, after = model.state_dict(), result.load().model.state_dict()
     moved = {

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from agentic_spliceai.splice_engine.errors import CheckpointError
+from agentic_spliceai.splice_engine.meta_layer.checkpoint import ModelCard
 from agentic_spliceai.splice_engine.meta_layer.training import trainer
 from agentic_spliceai.splice_engine.meta_layer.training.callbacks import read_metrics
 from agentic_spliceai.splice_engine.meta_layer.training.results import TrainingResult
@@ -131,6 +132,11 @@ def test_without_resume_a_run_starts_afresh(tmp_path: Path) -> None:
         train(MotifModel, motif_data(40, "u", 1), validation, output_dir=tmp_path, config=config)
     with pytest.raises(CheckpointError, match="differs in model"):
         train(LinearModel, train_data, validation, output_dir=tmp_path, config=config)
+    card = ModelCard(features=("donor",))
+    with pytest.raises(CheckpointError, match="differs in inputs"):
+        train(MotifModel, train_data, validation, output_dir=tmp_path, config=config, card=card)
+    with pytest.raises(CheckpointError, match="differs in initial weights"):
+        train(MotifModel(), train_data, validation, output_dir=tmp_path, config=config)
     result = train(MotifModel, train_data, validation, output_dir=tmp_path, config=longer, resume=False)
     assert result.best_run.epochs == 2
 

@@ -11,6 +11,7 @@ from scipy.special import softmax
 
 from agentic_spliceai.splice_engine.errors import SettingError, TrainingDataError
 from agentic_spliceai.splice_engine.meta_layer.models.base import MetaModule
+from agentic_spliceai.splice_engine.meta_layer.models.registry import build_model
 from agentic_spliceai.splice_engine.meta_layer.training import losses
 from agentic_spliceai.splice_engine.meta_layer.training.predict import predict_scores
 from agentic_spliceai.splice_engine.meta_layer.training.tasks import TASKS, task_of
@@ -150,8 +151,17 @@ def test_measures_are_scikit_learns_or_left_out() -> None:
 def test_what_does_not_fit_is_refused(batch: dict[str, torch.Tensor]) -> None:
     with pytest.raises(SettingError, match="binary has no loss mse"):
         TASKS["binary"].criterion(settings(loss="mse"))
-    with pytest.raises(SettingError, match="Label smoothing has no meaning for the mse loss"):
-        TASKS["delta"].criterion(settings(label_smoothing=0.1))
+    for name, option in {
+        "delta": {"label_smoothing": 0.1},
+        "classification": {"positive_weight": 3.0},
+        "binary": {"task_weights": "learned"},
+        "multi_task": {"label_smoothing": 0.1, "loss": "focal"},
+    }.items():
+        with pytest.raises(SettingError, match=f"{next(iter(option))} means nothing to the .* loss of {name}"):
+            TASKS[name].criterion(settings(**option))
+    calibrated = build_model("calibrated", base="simple_cnn_delta", base_options={"hidden_dim": 8})
+    with pytest.raises(SettingError, match="has a loss of its own"):
+        TASKS["delta"].criterion(settings(loss="mse"), calibrated)
     with pytest.raises(TrainingDataError, match="no 'features', only altering"):
         TASKS["binary"].inputs(batch, LinearModel())
     with pytest.raises(TrainingDataError, match="no 'altering'"):

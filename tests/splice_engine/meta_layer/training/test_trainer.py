@@ -296,7 +296,7 @@ def test_frozen_parameters_stay_and_layers_are_freed_from_the_last(tmp_path: Pat
 def test_a_freed_layer_moves_at_the_encoders_rate(tmp_path: Path) -> None:
     """Adam's first step is the rate itself, whatever the gradient."""
     model = EncoderModel(blocks=3)
-    config = settings(max_epochs=2, unfreeze_at=(1,), learning_rate=0.1, encoder_lr_multiplier=0.01, batch_size=60)
+    config = settings(max_epochs=2, unfreeze_at=(1,), learning_rate=0.01, encoder_lr_multiplier=0.1, batch_size=60)
     data = motif_data(60, "t", 1)
     result = train(model, data, Data(data.columns, "v"), output_dir=tmp_path, config=config)
     assert result.best_run.best_epoch == 1
