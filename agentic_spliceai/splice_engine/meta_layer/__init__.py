@@ -10,10 +10,35 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from agentic_spliceai.splice_engine.meta_layer.config import MetaLayerConfig
+    from agentic_spliceai.splice_engine.meta_layer.data.artifacts import write_artifacts
+    from agentic_spliceai.splice_engine.meta_layer.data.dataset import MetaLayerDataset
+    from agentic_spliceai.splice_engine.meta_layer.data.loader import ArtifactLoader
+    from agentic_spliceai.splice_engine.meta_layer.data.splicevardb import load_splicevardb
+    from agentic_spliceai.splice_engine.meta_layer.data.variant_dataset import VariantDataset
+    from agentic_spliceai.splice_engine.meta_layer.inference import MetaPredictor
+    from agentic_spliceai.splice_engine.meta_layer.training.trainer import MetaTrainer
 
-__all__ = ["MetaLayerConfig"]
+__all__ = [
+    "ArtifactLoader",
+    "MetaLayerConfig",
+    "MetaLayerDataset",
+    "MetaPredictor",
+    "MetaTrainer",
+    "VariantDataset",
+    "load_splicevardb",
+    "write_artifacts",
+]
 
-_HOMES = {"MetaLayerConfig": "config"}
+_HOMES = {
+    "ArtifactLoader": "data.loader",
+    "MetaLayerConfig": "config",
+    "MetaLayerDataset": "data.dataset",
+    "MetaPredictor": "inference",
+    "MetaTrainer": "training.trainer",
+    "VariantDataset": "data.variant_dataset",
+    "load_splicevardb": "data.splicevardb",
+    "write_artifacts": "data.artifacts",
+}
 
 
 def __getattr__(name: str) -> object:
