@@ -522,11 +522,16 @@ def test_two_processes_train_as_one_with_batches_twice_as_large(tmp_path: Path) 
 
 
 def test_every_fiftieth_step_has_a_line(tmp_path: Path) -> None:
-    config = settings(batch_size=1, max_epochs=2, accumulate=2)
-    result = train(LinearModel, linear_data(130, "t"), linear_data(20, "v", 1), output_dir=tmp_path, config=config)
+    """With one example again and again and hardly any learning, the loss of each step is that of the epoch."""
+    data = Data({"features": torch.ones(131, 2), "altering": torch.ones(131)}, "t")
+    config = settings(batch_size=2, max_epochs=4, accumulate=2, learning_rate=1e-9)
+    result = train(LinearModel, data, linear_data(20, "v", 1), output_dir=tmp_path, config=config)
     lines = read_metrics(result.best_run.folder / "metrics.jsonl", "step")
-    assert [(line["epoch"], line["step"]) for line in lines] == [(0, 50), (1, 100)]
-    assert all(line["loss"] > 0 for line in lines)
+    # 130 examples are 65 batches and 33 steps an epoch; the 131st would be a batch of its own.
+    assert [(line["epoch"], line["step"]) for line in lines] == [(1, 50), (3, 100)]
+    expected = result.best_run.history[0]["train_loss"]
+    assert [line["loss"] for line in lines] == pytest.approx([expected, expected], rel=1e-5)
+    assert [line["step"] for line in result.best_run.history] == [33, 66, 99, 132]
 
 
 def test_the_trainer_of_a_configuration(tmp_path: Path) -> None:
