@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from agentic_spliceai import __version__
+from agentic_spliceai.cli_meta import add_meta
 from agentic_spliceai.run import (
     EXIT_OK,
     Request,
@@ -55,6 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
     draw.add_argument("graph", metavar="GRAPH", help="YAML file, or the name of a packaged workflow")
     draw.set_defaults(handler=_draw)
     _add_runs(commands)
+    add_meta(commands)
     for name, handler, what in (
         ("models", _models_list, "base models, and whether their weights are on this machine"),
         ("genomes", _genomes_list, "genomes, and whether their files are on this machine"),

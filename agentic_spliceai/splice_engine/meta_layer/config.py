@@ -21,7 +21,7 @@ from agentic_spliceai.splice_engine.genome.types import GenomeBuild
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
-PRESETS = ("laptop", "gpu", "sites")
+PRESETS = ("laptop", "gpu", "sites", "variants")
 """Names of the presets in `configs/meta_layer/`."""
 
 _COORDINATES = {GenomeBuild.GRCH37: "hg19", GenomeBuild.GRCH38: "hg38"}
@@ -261,7 +261,10 @@ class MetaLayerConfig(_Strict):
 
     @classmethod
     def preset(cls, name: str, **overrides: Any) -> Self:
-        """Return a preset: `laptop` (gated CNN, batch 32), `gpu` (HyenaDNA, batch 128) or `sites` (canonical sites).
+        """Return a preset.
+
+        `laptop` (gated CNN, batch 32) and `gpu` (HyenaDNA, batch 128) suit a machine, `sites` and `variants` are the
+        two studies.
 
         Raises
         ------

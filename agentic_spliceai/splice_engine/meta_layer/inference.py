@@ -25,6 +25,7 @@ from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
 from agentic_spliceai.splice_engine.genome.resolve import resolve_variant
 from agentic_spliceai.splice_engine.genome.sequence import reverse_complement
 from agentic_spliceai.splice_engine.genome.types import Gene, Strand, Variant
+from agentic_spliceai.splice_engine.genome.variant_parsing import RawVariant
 from agentic_spliceai.splice_engine.meta_layer.checkpoint import (
     BaseProvenance,
     CheckpointContent,
@@ -242,7 +243,7 @@ class MetaPredictor:
 
     def triage(
         self,
-        variants: Iterable[Variant | str],
+        variants: Iterable[Variant | RawVariant | str],
         genome: ReferenceGenome,
         annotation: GeneAnnotation,
         base_model: BaseModel,
@@ -254,7 +255,7 @@ class MetaPredictor:
         Parameters
         ----------
         variants
-            `Variant`s, or text in any accepted form.
+            Variants, parsed or checked, or text in any accepted form.
         genome, annotation
             Of one build.
         base_model
@@ -277,7 +278,7 @@ class MetaPredictor:
 
     def predict_delta(
         self,
-        variants: Iterable[Variant | str],
+        variants: Iterable[Variant | RawVariant | str],
         genome: ReferenceGenome,
         annotation: GeneAnnotation,
         base_model: BaseModel,
@@ -293,7 +294,7 @@ class MetaPredictor:
 
     def _variants(
         self,
-        variants: Iterable[Variant | str],
+        variants: Iterable[Variant | RawVariant | str],
         genome: ReferenceGenome,
         annotation: GeneAnnotation,
         base_model: BaseModel,
@@ -309,7 +310,7 @@ class MetaPredictor:
 
     def _chunk(
         self,
-        chunk: Sequence[tuple[int, Variant | str]],
+        chunk: Sequence[tuple[int, Variant | RawVariant | str]],
         genome: ReferenceGenome,
         annotation: GeneAnnotation,
         base_model: BaseModel,
@@ -319,12 +320,12 @@ class MetaPredictor:
         rows: list[dict[str, Any]] = []
         queries: list[_Query] = []
         for index, given in chunk:
-            row: dict[str, Any] = {"index": index, "text": str(given)}
+            row: dict[str, Any] = {"index": index, "text": given.text if isinstance(given, RawVariant) else str(given)}
             try:
-                if isinstance(given, Variant):
-                    variant = normalize_variant(given, genome)
-                else:
+                if isinstance(given, str):
                     variant = resolve_variant(given, genome, annotation)
+                else:
+                    variant = normalize_variant(given, genome)
                 row["variant"] = variant
                 for gene in _genes(variant, annotation, only):
                     rows.append({**row, "gene_id": gene.id, "gene_name": gene.name, "query": len(queries)})

@@ -64,7 +64,7 @@ def test_presets_are_what_the_documents_ask_for() -> None:
     laptop, gpu = MetaLayerConfig.preset("laptop"), MetaLayerConfig.preset("gpu")
     assert (laptop.model.options["encoder"], laptop.training.batch_size) == ("gated_cnn", 32)
     assert (gpu.model.options["encoder"], gpu.training.batch_size) == ("hyenadna", 128)
-    with pytest.raises(SettingError, match="Known: laptop, gpu, sites"):
+    with pytest.raises(SettingError, match="Known: laptop, gpu, sites, variants"):
         MetaLayerConfig.preset("tpu")
 
 

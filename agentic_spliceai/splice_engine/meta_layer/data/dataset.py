@@ -45,11 +45,15 @@ class MetaLayerDataset(Dataset[Batch]):
     weight
         `sampling`: the positions that a row stands for, so that means over rows estimate means over all positions;
         `uniform`: 1.
+    groups : str [N]
+        Group of each row of the table, see `splits.group_rows`; by default its gene.
 
     Attributes
     ----------
     normalizer
         As given or learned.
+    groups : list of str
+        Group of each example.
     labels : int64 [n]
         `SpliceClass` of each example.
 
@@ -71,6 +75,7 @@ class MetaLayerDataset(Dataset[Batch]):
         form: Form = "one_hot",
         window: int | None = None,
         weight: Literal["sampling", "uniform"] = "sampling",
+        groups: npt.NDArray[np.str_] | None = None,
     ) -> None:
         self._rows = np.arange(len(table)) if rows is None else np.asarray(rows, dtype=np.int64)
         if not len(self._rows):
@@ -90,6 +95,7 @@ class MetaLayerDataset(Dataset[Batch]):
                 f"A window of {window} nt cannot be cut from {width} nt.", "Give an odd number up to it."
             )
         self.part, self.form, self.normalizer = part, form, normalizer
+        self.groups: list[str] = (table.genes if groups is None else groups)[self._rows].tolist()
         self.labels = table.labels[self._rows]
         self._codes = table.sequences[:, (width - window) // 2 : (width + window) // 2]
         self._features = torch.from_numpy(normalizer.transform(features, table.feature_names))

@@ -72,7 +72,7 @@ class VariantAwareModel(MetaModule):
         self.use_sequence, self.use_base, self.hidden_channels = use_sequence, use_base, hidden_channels
         self.known_channel, self.probes = known_channel, list(probes)
         if hidden_channels:
-            self.inputs = (*type(self).inputs, "hidden_ref", "hidden_alt")  # type: ignore[misc]
+            self.inputs = (*type(self).inputs, "hidden_ref", "hidden_alt")  # type: ignore[misc, assignment]
         channels = 5 * use_sequence + base_channels * use_base + hidden_channels + place_channels
         self.project = nn.Conv1d(channels, width, 1)
         self.blocks = nn.ModuleList(GatedBlock(width, kernel_size, 2**i, dropout) for i in range(blocks))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from agentic_spliceai.splice_engine.base_layer.model import pick_device
 from agentic_spliceai.splice_engine.base_layer.results import SpliceClass
@@ -20,7 +19,7 @@ from agentic_spliceai.splice_engine.meta_layer.checkpoint import (
     ModelCard,
     load_checkpoint,
 )
-from agentic_spliceai.splice_engine.meta_layer.config import MetaLayerConfig, ModelConfig
+from agentic_spliceai.splice_engine.meta_layer.config import DataConfig, MetaLayerConfig, ModelConfig
 from agentic_spliceai.splice_engine.meta_layer.data.dataset import MetaLayerDataset
 from agentic_spliceai.splice_engine.meta_layer.data.loader import ArtifactLoader, ArtifactTable
 from agentic_spliceai.splice_engine.meta_layer.data.normalization import Normalizer
@@ -29,9 +28,8 @@ from agentic_spliceai.splice_engine.meta_layer.evaluation.bootstrap import Boots
 from agentic_spliceai.splice_engine.meta_layer.evaluation.evaluator import Subject, evaluate_classification
 from agentic_spliceai.splice_engine.meta_layer.evaluation.results import EvaluationResult, Threshold
 from agentic_spliceai.splice_engine.meta_layer.evaluation.thresholds import choose_threshold
-from agentic_spliceai.splice_engine.meta_layer.models.base import MetaModule
+from agentic_spliceai.splice_engine.meta_layer.training.predict import predict_scores
 from agentic_spliceai.splice_engine.meta_layer.training.results import TrainingResult
-from agentic_spliceai.splice_engine.meta_layer.training.tasks import model_inputs, task_of
 from agentic_spliceai.splice_engine.meta_layer.training.trainer import MetaTrainer
 
 BASE_LOGITS = ("donor_logodds", "acceptor_logodds", "site_logodds")
@@ -152,7 +150,12 @@ def train_sites(
     for part in (TRAIN, VALIDATION):
         table = thin(data.table, data.split.part(part), fraction=keep_negatives, seed=config.data.seed)
         parts[part] = MetaLayerDataset(
-            table, part=part, normalizer=normalizer, form=config.data.sequence_form, window=config.data.window
+            table,
+            part=part,
+            normalizer=normalizer,
+            form=config.data.sequence_form,
+            window=config.data.window,
+            groups=group_rows(table),
         )
         normalizer = parts[part].normalizer
     assert normalizer is not None
@@ -219,7 +222,7 @@ def _predict(content: CheckpointContent, data: SiteData, part: str, batch_size: 
     card = content.card
     if card.normaliser is None:
         raise TrainingDataError("The checkpoint names no normalisation of its features.", "Train with `train_sites`.")
-    settings = MetaLayerConfig.model_validate(card.config).data if card.config else MetaLayerConfig().data
+    settings = DataConfig.model_validate(card.config["data"]) if card.config else DataConfig()
     dataset = MetaLayerDataset(
         data.table,
         data.split.part(part),
@@ -228,17 +231,9 @@ def _predict(content: CheckpointContent, data: SiteData, part: str, batch_size: 
         form=settings.sequence_form,
         window=settings.window,
     )
-    target = pick_device(device)
-    model: MetaModule = content.model.to(target).eval()
-    task = task_of(model)
-    out = np.empty((len(dataset), len(SpliceClass)), dtype=np.float32)
-    with torch.inference_mode():
-        for at in range(0, len(dataset), batch_size):
-            batch = dataset.batch(range(at, min(at + batch_size, len(dataset))))
-            inputs = {name: value.to(target) for name, value in batch.items()}
-            output = model(*model_inputs(inputs, model))
-            out[at : at + batch_size] = task.scores(output, inputs)["score"]
-    return out
+    scores = predict_scores(content.model, dataset, batch_size=batch_size, device=pick_device(device))
+    found: Probabilities = scores["score"]
+    return found
 
 
 def evaluate_sites(

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from agentic_spliceai.splice_engine.base_layer.model import BaseModel, pick_device
 from agentic_spliceai.splice_engine.base_layer.training.split import TEST, TRAIN, VALIDATION
@@ -19,6 +17,7 @@ from agentic_spliceai.splice_engine.meta_layer.checkpoint import (
     CheckpointContent,
     ModelCard,
     load_checkpoint,
+    read_card,
     save_checkpoint,
 )
 from agentic_spliceai.splice_engine.meta_layer.config import MetaLayerConfig, ModelConfig
@@ -36,14 +35,13 @@ from agentic_spliceai.splice_engine.meta_layer.evaluation.results import Evaluat
 from agentic_spliceai.splice_engine.meta_layer.evaluation.thresholds import choose_threshold
 from agentic_spliceai.splice_engine.meta_layer.training.calibration import choose_threshold as choose_ensemble_threshold
 from agentic_spliceai.splice_engine.meta_layer.training.calibration import fit_calibration
+from agentic_spliceai.splice_engine.meta_layer.training.predict import predict_scores
 from agentic_spliceai.splice_engine.meta_layer.training.results import TrainingResult
-from agentic_spliceai.splice_engine.meta_layer.training.tasks import model_inputs, task_of
+from agentic_spliceai.splice_engine.meta_layer.training.tasks import Scores
 from agentic_spliceai.splice_engine.meta_layer.training.trainer import MetaTrainer
 
 BASE_SCORES = ("drop_sum", "max_delta")
 """Features that are the base model's own scores: summed drop in log-odds at the exon's sites; largest |delta|."""
-
-Scores = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,22 +147,14 @@ def predict_variants(
         predictor=made_by["name"], version=made_by["version"], weights_sha256=tuple(made_by["weights_sha256"])
     )
     found: dict[int, Scores] = {}
-    target = pick_device(device)
     for path in checkpoints:
         content = load_checkpoint(path, expect_schema=VARIANT_FEATURES, expect_base=base)
         if content.card.normaliser is None:
             raise TrainingDataError("The checkpoint names no normalisation of its features.", "Train it again.")
         dataset = VariantDataset(examples, Normalizer.from_dict(content.card.normaliser))
-        model = content.model.to(target).eval()
-        task = task_of(model)
-        pieces: list[Scores] = []
-        with torch.inference_mode():
-            for at in range(0, len(dataset), batch_size):
-                batch = {
-                    k: v.to(target) for k, v in dataset.batch(range(at, min(at + batch_size, len(dataset)))).items()
-                }
-                pieces.append(task.scores(model(*model_inputs(batch, model)), batch))
-        found[content.card.seed or 0] = {name: np.concatenate([p[name] for p in pieces]) for name in pieces[0]}
+        found[content.card.seed or 0] = predict_scores(
+            content.model, dataset, batch_size=batch_size, device=pick_device(device)
+        )
     return found
 
 
@@ -228,7 +218,7 @@ def evaluate_variants(
         Draws and seed of the intervals.
     """
     test, held = data.part(part), data.part(VALIDATION)
-    base, base_held = (variant_features(e)[:, VARIANT_FEATURES.index(base_score)] for e in (test, held))
+    base, base_held = (base_score_of(e, base_score) for e in (test, held))
     known, held_known = ~np.isnan(test.altering), ~np.isnan(held.altering)
     pooled = np.mean([scores["score"] for scores in validation.values()], axis=0)
     truth = held.altering[held_known]
@@ -260,12 +250,11 @@ def evaluate_inclusion(
     training part.
     """
     test, training = data.part(part), data.part(TRAIN)
-    column = VARIANT_FEATURES.index("drop_sum")
-    drop, target = variant_features(training)[:, column], training.psi
+    drop, target = base_score_of(training, "drop_sum"), training.psi
     fitted = ~np.isnan(target)
     slope, intercept = np.polyfit(drop[fitted].astype(np.float64), target[fitted].astype(np.float64), 1)
     known = ~np.isnan(test.psi)
-    base = np.clip(slope * variant_features(test)[:, column] + intercept, -1, 1)
+    base = np.clip(slope * base_score_of(test, "drop_sum") + intercept, -1, 1)
     return evaluate_delta(
         test.psi[known],
         {seed: scores["psi_score"][known] for seed, scores in predictions.items()},
@@ -275,3 +264,27 @@ def evaluate_inclusion(
         subject=Subject(model_name, f"{data.base.predictor}, drop_sum scaled", part, "exon group"),
         bootstrap=bootstrap,
     )
+
+
+def base_score_of(examples: VariantExamples, name: str) -> npt.NDArray[np.float32]:
+    """Return the base model's own score of each example, float32 [N]; `name` is one of `BASE_SCORES`."""
+    column: npt.NDArray[np.float32] = variant_features(examples)[:, VARIANT_FEATURES.index(name)]
+    return column
+
+
+def calibrated(checkpoints: Sequence[Path], predictions: Mapping[int, Scores]) -> dict[int, Scores]:
+    """Apply each checkpoint's calibration to its probabilities of altering."""
+    found: dict[int, Scores] = {}
+    for path in checkpoints:
+        card = read_card(path)
+        scores = predictions[card.seed or 0]
+        calibration = card.calibration.get("altering")
+        probability = scores["score"] if calibration is None else calibration.apply(scores["score"])
+        found[card.seed or 0] = {**scores, "score": probability}
+    return found
+
+
+def mean_scores(predictions: Mapping[int, Scores]) -> dict[int, Scores]:
+    """Return the ensemble: the mean over seeds of every score, under the key 0."""
+    members = list(predictions.values())
+    return {0: {name: np.mean([member[name] for member in members], axis=0) for name in members[0]}}

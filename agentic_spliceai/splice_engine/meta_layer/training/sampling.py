@@ -27,7 +27,10 @@ class GroupedDataset(Protocol):
         each example, int; -100 or NaN for none) is read where there is one, so that balancing need not load examples.
     """
 
-    groups: Sequence[str]
+    @property
+    def groups(self) -> Sequence[str]:
+        """Group of each example."""
+        ...
 
     def __len__(self) -> int:
         """Return the number of examples."""

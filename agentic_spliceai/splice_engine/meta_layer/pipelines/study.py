@@ -1,0 +1,173 @@
+"""A study from configuration to figures: train every seed, predict, evaluate, and keep all of it in one folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from agentic_spliceai.splice_engine.base_layer.training.split import TEST, VALIDATION
+from agentic_spliceai.splice_engine.meta_layer.config import MetaLayerConfig
+from agentic_spliceai.splice_engine.meta_layer.evaluation.bootstrap import Bootstrap
+from agentic_spliceai.splice_engine.meta_layer.evaluation.results import EvaluationResult
+from agentic_spliceai.splice_engine.meta_layer.evaluation.tables import to_markdown
+from agentic_spliceai.splice_engine.meta_layer.pipelines import sites, variants
+from agentic_spliceai.splice_engine.meta_layer.training.results import TrainingResult
+
+SITE_MEASURES = ("pr_auc", "roc_auc", "top_k", "top_50", "top_100", "top_500", "f1", "ece", "accuracy")
+VARIANT_MEASURES = ("pr_auc", "roc_auc", "top_k", "f1", "ece", "brier", "recall", "fpr")
+INCLUSION_MEASURES = ("pearson", "spearman", "pearson_unsigned", "mae")
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """What a study found.
+
+    Attributes
+    ----------
+    title
+        First line of the page.
+    sections
+        By heading: a result, and which of its measures the page shows.
+    training
+        The runs of all seeds.
+    arrays
+        Truth, groups, base and model scores of the test part, for plots.
+    checkpoints
+        Files of the trained models.
+    """
+
+    title: str
+    sections: dict[str, tuple[EvaluationResult, tuple[str, ...]]]
+    training: TrainingResult
+    arrays: dict[str, npt.NDArray[np.generic]]
+    checkpoints: tuple[Path, ...]
+
+    @property
+    def markdown(self) -> str:
+        """The page: training in numbers, then a table a section."""
+        lines = [f"# {self.title}", "", _training(self.training)]
+        for heading, (result, measures) in self.sections.items():
+            lines += ["", f"## {heading}", "", to_markdown(result, measures=measures)]
+        return "\n".join(lines).rstrip() + "\n"
+
+    def write(self, folder: Path) -> None:
+        """Write `study.md`, a JSON file a section, and `scores.npz`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "study.md").write_text(self.markdown, encoding="utf-8")
+        for heading, (result, _) in self.sections.items():
+            name = "-".join("".join(c if c.isalnum() else " " for c in heading.lower()).split())
+            (folder / f"{name}.json").write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        np.savez_compressed(folder / "scores.npz", **self.arrays)  # type: ignore[arg-type]
+        runs = [
+            {"seed": r.seed, "epochs": r.epochs, "best_epoch": r.best_epoch, "best": r.best, "seconds": r.seconds}
+            for r in self.training.runs
+        ]
+        (folder / "training.json").write_text(json.dumps(runs, indent=1) + "\n", encoding="utf-8")
+
+
+def study_sites(
+    config: MetaLayerConfig,
+    *,
+    keep_negatives: float = 0.1,
+    bootstrap: Bootstrap | None = None,
+    device: str = "cpu",
+    progress: bool = False,
+) -> Study:
+    """Train on the canonical sites of `config.artifacts_dir` and evaluate on its test part; errors as `train_sites`."""
+    data = sites.load_sites(config)
+    training = sites.train_sites(config, data, keep_negatives=keep_negatives, progress=progress)
+    checkpoints = tuple(run.checkpoint for run in training.runs)
+    predictions = sites.predict_sites(checkpoints, data, TEST, device=device)
+    validation = sites.predict_sites(checkpoints, data, VALIDATION, device=device)
+    name = f"meta-layer ({config.model.name}), mean of seeds"
+    pooled = {0: np.mean(list(predictions.values()), axis=0)}
+    held = {0: np.mean(list(validation.values()), axis=0)}
+    ensemble = f"meta-layer ({config.model.name}), ensemble of {len(predictions)}"
+
+    def evaluate(
+        test: Mapping[int, sites.Probabilities], part: Mapping[int, sites.Probabilities], model: str, sampled: bool
+    ) -> tuple[EvaluationResult, tuple[str, ...]]:
+        result = sites.evaluate_sites(
+            data, dict(test), dict(part), model_name=model, sampled=sampled, bootstrap=bootstrap
+        )
+        return result, SITE_MEASURES
+
+    rows = data.split.part(TEST)
+    return Study(
+        title=f"Canonical splice sites on {config.base_model}",
+        sections={
+            "All positions of the test genes, ensemble": evaluate(pooled, held, ensemble, True),
+            "All positions of the test genes, single seeds": evaluate(predictions, validation, name, True),
+            "Kept positions only, ensemble": evaluate(pooled, held, ensemble, False),
+        },
+        training=training,
+        arrays={
+            "label": data.table.labels[rows],
+            "group": data.groups[rows],
+            "weight": data.table.weights[rows],
+            "base": data.table.base_scores()[rows],
+            "model": pooled[0],
+        },
+        checkpoints=checkpoints,
+    )
+
+
+def study_variants(
+    config: MetaLayerConfig,
+    data: variants.VariantData,
+    *,
+    bootstrap: Bootstrap | None = None,
+    device: str = "cpu",
+    progress: bool = False,
+) -> Study:
+    """Train on measured variants and evaluate on the test part; errors as `train_variants`."""
+    training = variants.train_variants(config, data, progress=progress)
+    single = [run.checkpoint for run in training.runs]
+    members = variants.export_ensemble(single, data, config.output_dir / "ensemble", device=device)
+    test, held = data.part(TEST), data.part(VALIDATION)
+    predictions = variants.calibrated(members, variants.predict_variants(members, test, device=device))
+    validation = variants.calibrated(members, variants.predict_variants(members, held, device=device))
+    pooled, pooled_held = variants.mean_scores(predictions), variants.mean_scores(validation)
+    ensemble = f"{config.model.name}, ensemble of {len(members)}"
+    sections = {}
+    for score in variants.BASE_SCORES:
+        result = variants.evaluate_variants(
+            data, pooled, pooled_held, model_name=ensemble, base_score=score, bootstrap=bootstrap
+        )
+        sections[f"Triage beside the base model's {score}, ensemble"] = (result, VARIANT_MEASURES)
+    result = variants.evaluate_variants(
+        data, predictions, validation, model_name=config.model.name, base_score="drop_sum", bootstrap=bootstrap
+    )
+    sections["Triage, single seeds"] = (result, VARIANT_MEASURES)
+    result = variants.evaluate_inclusion(data, pooled, model_name=ensemble, bootstrap=bootstrap)
+    sections["Change of inclusion, ensemble"] = (result, INCLUSION_MEASURES)
+    (scores,) = pooled.values()
+    return Study(
+        title=f"Measured splice-altering variants on {config.base_model}",
+        sections=sections,
+        training=training,
+        arrays={
+            "altering": test.altering,
+            "psi": test.psi,
+            "group": test.names["group"],
+            "model": scores["score"],
+            "model_psi": scores["psi_score"],
+            "base": variants.base_score_of(test, "drop_sum"),
+        },
+        checkpoints=members,
+    )
+
+
+def _training(result: TrainingResult) -> str:
+    first = result.runs[0]
+    epochs = ", ".join(f"{run.epochs} (best {run.best_epoch + 1})" for run in result.runs)
+    seeds = ", ".join(str(run.seed) for run in result.runs)
+    return (
+        f"{first.parameters:,} parameters, {first.trainable:,} trained; seeds {seeds}; epochs {epochs}; "
+        f"{result.seconds / 60:.0f} minutes in all."
+    )
