@@ -90,12 +90,13 @@ def _add_interpret(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("--transcript", metavar="ID", help="transcript to examine instead of the representative")
     parser.add_argument("--distance", metavar="NT", help="how far from the variant changes are looked for")
     parser.add_argument("--annotation", metavar="FILE", help="GTF, GFF3 or gene table instead of the genome's own")
+    parser.add_argument("--meta-model", metavar="PATH", help="trained meta-layer model: a checkpoint or a folder")
     add_output_arguments(parser)
     parser.set_defaults(whole=_interpret)
 
 
 def _interpret(arguments: argparse.Namespace) -> int:
-    names = ("variant", "genome", "base_model", "weights", "transcript", "distance", "annotation")
+    names = ("variant", "genome", "base_model", "weights", "transcript", "distance", "annotation", "meta_model")
     given = {name: getattr(arguments, name) for name in names}
     request = Request(
         graph="interpret_variant",

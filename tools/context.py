@@ -68,7 +68,7 @@ class Resources:
         from agentic_spliceai.splice_engine.genome.bundle import open_genome
 
         path = Path(annotation).expanduser() if annotation is not None else None
-        return self._once(
+        return self.once(
             ("genome", name, path),
             lambda: open_genome(name, self.resolver, annotation=path, cache_dir=self.settings.cache_dir),
         )
@@ -94,9 +94,10 @@ class Resources:
                 torch.set_num_threads(self.settings.threads)
             return load_base_model(name, self.resolver, device=self.settings.device, weights=path)
 
-        return self._once(("base_model", name, path), load)
+        return self.once(("base_model", name, path), load)
 
-    def _once(self, key: tuple[object, ...], make: Callable[[], Opened]) -> Opened:
+    def once(self, key: tuple[object, ...], make: Callable[[], Opened]) -> Opened:
+        """Return what was opened under `key`, calling `make` the first time."""
         with self._lock:
             if key not in self._opened:
                 self._opened[key] = make()

@@ -6,16 +6,16 @@ from pydantic import Field
 
 from agentic_spliceai.splice_engine.meta_layer.results import DeltaPrediction, MetaStatus
 from agentic_spliceai.tools.context import ToolContext
-from agentic_spliceai.tools.meta import find_meta_model, no_trained_model
+from agentic_spliceai.tools.meta import MODEL, base_model_of, find_meta_model, no_trained_model, not_judged
 from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
-from agentic_spliceai.tools.types import GeneDeltaPrediction, GeneScore
+from agentic_spliceai.tools.types import GeneDeltaPrediction, GeneScore, GenomeArgs
 
 
-class PredictDeltaArgs(ToolModel):
-    """Scores and the model to recalibrate them with."""
+class PredictDeltaArgs(GenomeArgs):
+    """Scores, the genome that they were made on, and the model to predict with."""
 
     scores: tuple[GeneScore, ...] = Field(min_length=1, description="The base model's scores, one a gene.")
-    model: str | None = Field(default=None, description="Trained meta-layer model; null takes the default one.")
+    model: str | None = Field(default=None, description=MODEL)
 
 
 class PredictDeltaResult(ToolModel):
@@ -26,19 +26,24 @@ class PredictDeltaResult(ToolModel):
 
 
 def run(args: PredictDeltaArgs, context: ToolContext) -> PredictDeltaResult:
-    """Predict the deltas of every gene; without a trained model say so."""
-    model = find_meta_model(args.model)
-    status = MetaStatus.NO_TRAINED_MODEL if model is None else MetaStatus.PREDICTED
-    nothing = DeltaPrediction(status=MetaStatus.NO_TRAINED_MODEL, message=no_trained_model(args.model))
-    return PredictDeltaResult(
-        genes=tuple(
-            GeneDeltaPrediction(
-                gene_id=score.delta.gene_id, prediction=nothing if model is None else model.predict_delta(score.delta)
-            )
-            for score in args.scores
-        ),
-        status=status,
-    )
+    """Predict the deltas of every gene; without a trained model say so. Raises as `triage_variant.run`."""
+    predictor = find_meta_model(args.model, context)
+    if predictor is None:
+        nothing = DeltaPrediction(status=MetaStatus.NO_TRAINED_MODEL, message=no_trained_model())
+        return PredictDeltaResult(
+            genes=tuple(GeneDeltaPrediction(gene_id=score.delta.gene_id, prediction=nothing) for score in args.scores),
+            status=MetaStatus.NO_TRAINED_MODEL,
+        )
+    bundle = context.resources.genome(args.genome, args.annotation)
+    base_model = base_model_of(predictor, context)
+    genes = []
+    for score in args.scores:
+        gene = score.delta.gene_id
+        (row,) = predictor.predict_delta([score.delta.variant], bundle.genome, bundle.annotation, base_model, gene=gene)
+        if row.delta is None:
+            raise not_judged(score.delta.gene_name, row)
+        genes.append(GeneDeltaPrediction(gene_id=gene, prediction=row.delta))
+    return PredictDeltaResult(genes=tuple(genes), status=MetaStatus.PREDICTED)
 
 
 TOOL = ToolSpec(

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from agentic_spliceai.splice_engine.meta_layer.results import MetaStatus, TriageResult
 from agentic_spliceai.tools.context import ToolContext
-from agentic_spliceai.tools.meta import find_meta_model, no_trained_model
+from agentic_spliceai.tools.meta import MODEL, base_model_of, find_meta_model, no_trained_model, not_judged
 from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
-from agentic_spliceai.tools.types import GeneScore, GeneTriage
+from agentic_spliceai.tools.types import GeneScore, GeneTriage, GenomeArgs
 
 
 class TriageVerdict(StrEnum):
@@ -21,11 +21,11 @@ class TriageVerdict(StrEnum):
     NO_MODEL = "no_model"
 
 
-class TriageVariantArgs(ToolModel):
-    """Scores and the model to judge them with."""
+class TriageVariantArgs(GenomeArgs):
+    """Scores, the genome that they were made on, and the model to judge the variant with."""
 
     scores: tuple[GeneScore, ...] = Field(min_length=1, description="The base model's scores, one a gene.")
-    model: str | None = Field(default=None, description="Trained meta-layer model; null takes the default one.")
+    model: str | None = Field(default=None, description=MODEL)
 
 
 class TriageVariantResult(ToolModel):
@@ -37,22 +37,40 @@ class TriageVariantResult(ToolModel):
 
 
 def run(args: TriageVariantArgs, context: ToolContext) -> TriageVariantResult:
-    """Triage every gene; without a trained model say so."""
-    model = find_meta_model(args.model)
-    if model is None:
-        message = no_trained_model(args.model)
+    """Triage every gene; without a trained model say so.
+
+    The trained model reads its own base model, which may be another than the one that made the scores.
+
+    Raises
+    ------
+    CheckpointError
+        If the model cannot be used.
+    ToolArgumentError
+        If it cannot judge the variant on a gene.
+    """
+    predictor = find_meta_model(args.model, context)
+    if predictor is None:
+        message = no_trained_model()
         nothing = TriageResult(status=MetaStatus.NO_TRAINED_MODEL, message=message)
         return TriageVariantResult(
             verdict=TriageVerdict.NO_MODEL,
             genes=tuple(GeneTriage(gene_id=score.delta.gene_id, triage=nothing) for score in args.scores),
             message=message,
         )
-    genes = tuple(GeneTriage(gene_id=s.delta.gene_id, triage=model.triage(s.delta)) for s in args.scores)
-    altering = [gene for gene in genes if _is_altering(gene.triage)]
+    bundle = context.resources.genome(args.genome, args.annotation)
+    base_model = base_model_of(predictor, context)
+    found: list[GeneTriage] = []
+    for score in args.scores:
+        gene = score.delta.gene_id
+        (row,) = predictor.triage([score.delta.variant], bundle.genome, bundle.annotation, base_model, gene=gene)
+        if row.triage is None:
+            raise not_judged(score.delta.gene_name, row)
+        found.append(GeneTriage(gene_id=gene, triage=row.triage))
+    altering = [gene for gene in found if _is_altering(gene.triage)]
     return TriageVariantResult(
         verdict=TriageVerdict.ALTERING if altering else TriageVerdict.NOT_ALTERING,
-        genes=genes,
-        message=(altering or genes)[0].triage.message,
+        genes=tuple(found),
+        message=(altering or found)[0].triage.message,
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from agentic_spliceai.records.errors import ArtifactError
 from agentic_spliceai.settings import Settings
 from agentic_spliceai.splice_engine.errors import (
+    CheckpointError,
     OutsideGenesError,
     ReferenceMismatchError,
     RegistryError,
@@ -46,8 +47,8 @@ def walk(context: ToolContext) -> dict[str, dict[str, Any]]:
         context, "score_variant", variant=resolved["variant"], genome="demo", base_model="small", distance=500
     )
     scores = scored["scores"]
-    triage = call(context, "triage_variant", scores=scores)
-    predicted = call(context, "predict_delta", scores=scores)
+    triage = call(context, "triage_variant", scores=scores, genome="demo")
+    predicted = call(context, "predict_delta", scores=scores, genome="demo")
     consequence = call(context, "infer_consequence", scores=scores, genome="demo")
     composed = call(
         context,
@@ -93,8 +94,8 @@ def test_without_a_trained_model_the_meta_layer_says_so(context: ToolContext, wa
     assert gene["triage"]["probability"] is None
     assert "No trained meta-layer model" in walk["triage"]["message"]
     assert walk["predict"]["status"] == "no_trained_model"
-    named = call(context, "triage_variant", scores=walk["score"]["scores"], model="gated-cnn-7")
-    assert "There is no trained model 'gated-cnn-7'" in named["message"]
+    with pytest.raises(CheckpointError, match="There is no trained model 'gated-cnn-7'"):
+        call(context, "triage_variant", scores=walk["score"]["scores"], genome="demo", model="gated-cnn-7")
 
 
 def test_the_interpretation_holds_all_parts(context: ToolContext, walk: dict[str, dict[str, Any]]) -> None:
@@ -199,7 +200,7 @@ def test_a_version_that_the_annotation_does_not_name_is_said(context: ToolContex
     scores = call(context, "score_variant", variant=variant, base_model="small", **own)["scores"]
     composed = call(
         context, "compose_interpretation", text=text, variant=variant, scores=scores,
-        triage=call(context, "triage_variant", scores=scores)["genes"],
+        triage=call(context, "triage_variant", scores=scores, **own)["genes"],
         consequences=call(context, "infer_consequence", scores=scores, **own)["genes"], **own,
     )  # fmt: skip
     unknowns = composed["interpretation"]["unknowns"]
