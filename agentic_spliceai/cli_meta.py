@@ -44,7 +44,10 @@ def add_meta(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     p.set_defaults(handler=_artifacts)
 
     p = _study(actions, "sites", "train on canonical sites, evaluate beside the base model", "sites")
-    p.add_argument("--keep-negatives", type=float, default=0.1, help="share of easy negatives (default: %(default)s)")
+    p.add_argument(
+        "--folds", type=int, default=0, metavar="N",
+        help="cut the test genes into N folds and predict each from the others (default: train on the training part)",
+    )  # fmt: skip
     p.set_defaults(handler=_sites)
 
     p = _study(actions, "variants", "train on measured variants, evaluate beside the base model", "variants")
@@ -141,7 +144,7 @@ def _sites(arguments: argparse.Namespace) -> int:
     _resources()  # the number of threads
     study = study_sites(
         config,
-        keep_negatives=arguments.keep_negatives,
+        folds=arguments.folds,
         bootstrap=Bootstrap(draws=arguments.draws),
         progress=not arguments.quiet,
     )

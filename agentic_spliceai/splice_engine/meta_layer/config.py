@@ -36,6 +36,13 @@ class DataConfig(_Strict):
 
     window: int = Field(default=501, ge=3, description="Sequence window, nt; odd, the position in the middle.")
     sequence_form: Literal["one_hot", "tokens"] = Field(default="one_hot", description="Form of the sequence input.")
+    floor: float = Field(
+        default=1e-4,
+        ge=0,
+        lt=1,
+        description="Positions whose base probability of a site is below are left to the base model: neither trained "
+        "on nor changed.",
+    )
     split_by: Literal["chromosome", "gene"] = Field(default="chromosome", description="Unit of the split.")
     test_chromosomes: tuple[str, ...] = Field(
         default=("chr1", "chr3", "chr5", "chr7", "chr9"), description="Held out, as the base models hold them out."

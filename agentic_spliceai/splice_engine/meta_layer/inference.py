@@ -167,7 +167,7 @@ class MetaPredictor:
         genome: ReferenceGenome,
         base_model: BaseModel,
         *,
-        floor: float = 1e-3,
+        floor: float | None = None,
         batch_size: int = 256,
     ) -> RecalibratedTrack:
         """Recalibrate the splice sites of a gene.
@@ -181,7 +181,8 @@ class MetaPredictor:
         base_model
             The one that the model was trained on.
         floor
-            Base probability of donor or acceptor below which a position keeps its base probability.
+            Base probability of donor or acceptor below which a position keeps its base probability; by default the
+            one that the model was trained with.
         batch_size
             Positions at once.
 
@@ -203,7 +204,8 @@ class MetaPredictor:
             judged = np.ones(len(track), dtype=bool)
         else:
             self._require_features(FEATURE_NAMES)
-            rows = np.flatnonzero(base[:, :2].max(axis=1) >= floor)
+            least = data.floor if floor is None else floor
+            rows = np.flatnonzero(base[:, :2].max(axis=1) >= least)
             judged = np.zeros(len(track), dtype=bool)
             judged[rows] = True
             raw = gene_features(track, codes[flank - FLANK : len(codes) - (flank - FLANK)], rows)

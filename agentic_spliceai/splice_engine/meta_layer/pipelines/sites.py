@@ -12,7 +12,7 @@ import numpy.typing as npt
 from agentic_spliceai.splice_engine.base_layer.model import pick_device
 from agentic_spliceai.splice_engine.base_layer.results import SpliceClass
 from agentic_spliceai.splice_engine.base_layer.training.split import TEST, TRAIN, VALIDATION
-from agentic_spliceai.splice_engine.errors import SettingError, TrainingDataError
+from agentic_spliceai.splice_engine.errors import TrainingDataError
 from agentic_spliceai.splice_engine.meta_layer.checkpoint import (
     BaseProvenance,
     CheckpointContent,
@@ -85,47 +85,59 @@ def load_sites(config: MetaLayerConfig) -> SiteData:
     return SiteData(table, split_table(table, config.data), group_rows(table), base)
 
 
-def thin(table: ArtifactTable, rows: npt.NDArray[np.int64], *, fraction: float, seed: int) -> ArtifactTable:
-    """Keep a share of the easy negatives, and let each stand for more.
+def judged(data: SiteData, rows: npt.NDArray[np.int64], floor: float) -> npt.NDArray[np.int64]:
+    """Return those of `rows` that the base model does not exclude: a site's probability is at least `floor`."""
+    chosen: npt.NDArray[np.int64] = rows[data.table.base_scores()[rows, :2].max(axis=1) >= floor]
+    return chosen
 
-    Sites, calls of the base model and hard negatives stand for themselves (weight 1) and are all kept.
+
+def folds_of(data: SiteData, count: int, *, seed: int = 0) -> tuple[SiteData, ...]:
+    """Cut the test part into folds of whole groups; in each, one fold is the test part and the others train.
+
+    A base model scores the genes that it was trained on too well, so a meta-layer that learns from such genes trusts it
+    too much. On the chromosomes that the base model held out its scores are as they are on new genes. Predictions of
+    all folds together cover the test part, each made by a model that saw neither the gene nor any of its group; the
+    original training part is not used.
 
     Parameters
     ----------
-    table, rows
-        Positions, and which of them to thin.
-    fraction
-        Share of the drawn negatives that is kept.
+    data
+        Test part on chromosomes that the base model was not trained on.
+    count
+        Number of folds.
     seed
-        Seed of the draw.
+        Of the assignment of groups to folds.
 
-    Returns
-    -------
-    ArtifactTable
-        Of the kept rows, in order; the weights add up to the same within rounding of the share.
+    Raises
+    ------
+    TrainingDataError
+        If there are fewer groups than folds.
     """
-    if not 0 < fraction <= 1:
-        raise SettingError(f"A fraction of {fraction} cannot be kept.", "Give more than 0, at most 1.")
-    drawn = rows[table.weights[rows] > 1]
-    kept = np.random.default_rng(seed).choice(drawn, size=max(round(fraction * len(drawn)), 1), replace=False)
-    chosen = np.sort(np.concatenate([rows[table.weights[rows] <= 1], kept]))
-    thinned = table.take(chosen)
-    easy = thinned.weights > 1
-    weights = np.where(easy, thinned.weights * (len(drawn) / max(len(kept), 1)), thinned.weights)
-    return replace(thinned, weights=weights)
+    test = data.split.test
+    names, index = np.unique(data.groups[test], return_inverse=True)
+    if not 2 <= count <= len(names):
+        raise TrainingDataError(f"{len(names)} groups make no {count} folds.", "Give 2 to the number of groups.")
+    fold = np.empty(len(names), dtype=np.int64)
+    fold[np.random.default_rng(seed).permutation(len(names))] = np.arange(len(names)) % count
+    parts = []
+    for number in range(count):
+        here = fold[index] == number
+        split = DataSplit(train=test[~here], validation=data.split.validation, test=test[here])
+        parts.append(replace(data, split=split))
+    return tuple(parts)
 
 
 def train_sites(
     config: MetaLayerConfig,
     data: SiteData,
     *,
-    keep_negatives: float = 0.1,
     output_dir: Path | None = None,
     progress: bool = False,
 ) -> TrainingResult:
     """Train the model of `config.model` to tell donor, acceptor and neither, one run a seed.
 
-    A `meta_splice` model starts as the base model, unless its options say otherwise (`base_logits: null`).
+    Positions below `config.data.floor` are left out of training and validation. A `meta_splice` model starts as the
+    base model, unless its options say otherwise (`base_logits: null`).
 
     Parameters
     ----------
@@ -133,8 +145,6 @@ def train_sites(
         Base model, data, model and training.
     data
         See `load_sites`.
-    keep_negatives
-        Share of the easy negatives that is trained on, see `thin`; validation uses the same share.
     output_dir
         Where the runs go; by default `config.checkpoints_dir`.
     progress
@@ -148,14 +158,14 @@ def train_sites(
     parts: dict[str, MetaLayerDataset] = {}
     normalizer: Normalizer | None = None
     for part in (TRAIN, VALIDATION):
-        table = thin(data.table, data.split.part(part), fraction=keep_negatives, seed=config.data.seed)
         parts[part] = MetaLayerDataset(
-            table,
+            data.table,
+            judged(data, data.split.part(part), config.data.floor),
             part=part,
             normalizer=normalizer,
             form=config.data.sequence_form,
             window=config.data.window,
-            groups=group_rows(table),
+            groups=data.groups,
         )
         normalizer = parts[part].normalizer
     assert normalizer is not None
@@ -204,7 +214,7 @@ def predict_sites(
     Returns
     -------
     dict of seed to float32 [n, 3]
-        Probabilities, `SpliceClass` order.
+        Probabilities, `SpliceClass` order; the base model's own below the floor that the model was trained with.
 
     Raises
     ------
@@ -223,16 +233,20 @@ def _predict(content: CheckpointContent, data: SiteData, part: str, batch_size: 
     if card.normaliser is None:
         raise TrainingDataError("The checkpoint names no normalisation of its features.", "Train with `train_sites`.")
     settings = DataConfig.model_validate(card.config["data"]) if card.config else DataConfig()
-    dataset = MetaLayerDataset(
-        data.table,
-        data.split.part(part),
-        part=part,
-        normalizer=Normalizer.from_dict(card.normaliser),
-        form=settings.sequence_form,
-        window=settings.window,
-    )
-    scores = predict_scores(content.model, dataset, batch_size=batch_size, device=pick_device(device))
-    found: Probabilities = scores["score"]
+    rows = data.split.part(part)
+    found = _distribution(data.table.base_scores()[rows])
+    at = np.flatnonzero(found[:, :2].max(axis=1) >= settings.floor)
+    if len(at):
+        dataset = MetaLayerDataset(
+            data.table,
+            rows[at],
+            part=part,
+            normalizer=Normalizer.from_dict(card.normaliser),
+            form=settings.sequence_form,
+            window=settings.window,
+        )
+        scores = predict_scores(content.model, dataset, batch_size=batch_size, device=pick_device(device))
+        found[at] = scores["score"]
     return found
 
 

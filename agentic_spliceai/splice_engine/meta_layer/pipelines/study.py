@@ -16,7 +16,7 @@ from agentic_spliceai.splice_engine.meta_layer.evaluation.bootstrap import Boots
 from agentic_spliceai.splice_engine.meta_layer.evaluation.results import EvaluationResult
 from agentic_spliceai.splice_engine.meta_layer.evaluation.tables import to_markdown
 from agentic_spliceai.splice_engine.meta_layer.pipelines import sites, variants
-from agentic_spliceai.splice_engine.meta_layer.training.results import TrainingResult
+from agentic_spliceai.splice_engine.meta_layer.training.results import SeedRun, TrainingResult
 
 SITE_MEASURES = ("pr_auc", "roc_auc", "top_k", "top_50", "top_100", "top_500", "f1", "ece", "accuracy")
 VARIANT_MEASURES = ("pr_auc", "roc_auc", "top_k", "f1", "ece", "brier", "recall", "fpr")
@@ -73,47 +73,78 @@ class Study:
 def study_sites(
     config: MetaLayerConfig,
     *,
-    keep_negatives: float = 0.1,
+    folds: int = 0,
     bootstrap: Bootstrap | None = None,
     device: str = "cpu",
     progress: bool = False,
 ) -> Study:
-    """Train on the canonical sites of `config.artifacts_dir` and evaluate on its test part; errors as `train_sites`."""
+    """Train on the canonical sites of `config.artifacts_dir` and evaluate on its test part; errors as `train_sites`.
+
+    Parameters
+    ----------
+    config
+        Base model, data, model, training and seeds.
+    folds
+        0 trains on the training part. Otherwise the test part is cut into so many folds, each predicted by models that
+        were trained on the others; see `sites.folds_of`.
+    bootstrap
+        Draws and seed of the intervals.
+    device
+        For predictions.
+    progress
+        Show progress bars on a terminal.
+    """
     data = sites.load_sites(config)
-    training = sites.train_sites(config, data, keep_negatives=keep_negatives, progress=progress)
-    checkpoints = tuple(run.checkpoint for run in training.runs)
-    predictions = sites.predict_sites(checkpoints, data, TEST, device=device)
-    validation = sites.predict_sites(checkpoints, data, VALIDATION, device=device)
-    name = f"meta-layer ({config.model.name}), mean of seeds"
-    pooled = {0: np.mean(list(predictions.values()), axis=0)}
-    held = {0: np.mean(list(validation.values()), axis=0)}
-    ensemble = f"meta-layer ({config.model.name}), ensemble of {len(predictions)}"
+    parts = sites.folds_of(data, folds, seed=config.data.seed) if folds else (data,)
+    test, held = data.split.test, data.split.validation
+    seeds = config.training.seeds
+    predictions = {seed: np.empty((len(test), 3), dtype=np.float32) for seed in seeds}
+    validation = {seed: np.zeros((len(held), 3), dtype=np.float32) for seed in seeds}
+    runs: list[SeedRun] = []
+    for number, part in enumerate(parts):
+        folder = config.checkpoints_dir / (f"fold_{number}" if folds else "all")
+        result = sites.train_sites(config, part, output_dir=folder, progress=progress)
+        runs += result.runs
+        checkpoints = [run.checkpoint for run in result.runs]
+        where = np.searchsorted(test, part.split.test)
+        for seed, values in sites.predict_sites(checkpoints, part, TEST, device=device).items():
+            predictions[seed][where] = values
+        for seed, values in sites.predict_sites(checkpoints, part, VALIDATION, device=device).items():
+            validation[seed] += values / len(parts)
+    mean = {0: np.mean(list(predictions.values()), axis=0)}
+    mean_held = {0: np.mean(list(validation.values()), axis=0)}
+    name = config.model.name
+    ensemble = f"{name}, {len(seeds)} seeds averaged"
 
-    def evaluate(
-        test: Mapping[int, sites.Probabilities], part: Mapping[int, sites.Probabilities], model: str, sampled: bool
+    def section(
+        scores: Mapping[int, sites.Probabilities],
+        chosen_on: Mapping[int, sites.Probabilities],
+        model: str,
+        *,
+        all_: bool,
     ) -> tuple[EvaluationResult, tuple[str, ...]]:
-        result = sites.evaluate_sites(
-            data, dict(test), dict(part), model_name=model, sampled=sampled, bootstrap=bootstrap
+        found = sites.evaluate_sites(
+            data, dict(scores), dict(chosen_on), model_name=model, sampled=all_, bootstrap=bootstrap
         )
-        return result, SITE_MEASURES
+        return found, SITE_MEASURES
 
-    rows = data.split.part(TEST)
+    how = f", {folds} folds of the test genes" if folds else ""
     return Study(
-        title=f"Canonical splice sites on {config.base_model}",
+        title=f"Canonical splice sites on {config.base_model}{how}",
         sections={
-            "All positions of the test genes, ensemble": evaluate(pooled, held, ensemble, True),
-            "All positions of the test genes, single seeds": evaluate(predictions, validation, name, True),
-            "Kept positions only, ensemble": evaluate(pooled, held, ensemble, False),
+            "All positions of the test genes": section(mean, mean_held, ensemble, all_=True),
+            "All positions of the test genes, each seed": section(predictions, validation, name, all_=True),
+            "Kept positions only": section(mean, mean_held, ensemble, all_=False),
         },
-        training=training,
+        training=TrainingResult(config.training, tuple(runs)),
         arrays={
-            "label": data.table.labels[rows],
-            "group": data.groups[rows],
-            "weight": data.table.weights[rows],
-            "base": data.table.base_scores()[rows],
-            "model": pooled[0],
+            "label": data.table.labels[test],
+            "group": data.groups[test],
+            "weight": data.table.weights[test],
+            "base": data.table.base_scores()[test],
+            "model": mean[0],
         },
-        checkpoints=checkpoints,
+        checkpoints=tuple(run.checkpoint for run in runs),
     )
 
 
