@@ -19,9 +19,9 @@ if TYPE_CHECKING:
         evaluate_positions,
         evaluate_triage,
     )
-    from agentic_spliceai.splice_engine.meta_layer.evaluation.results import EvaluationResult, Threshold
+    from agentic_spliceai.splice_engine.meta_layer.evaluation.results import EvaluationResult
     from agentic_spliceai.splice_engine.meta_layer.evaluation.tables import to_markdown
-    from agentic_spliceai.splice_engine.meta_layer.evaluation.thresholds import choose_threshold
+    from agentic_spliceai.splice_engine.meta_layer.training.calibration import Threshold, choose_threshold
 
 __all__ = [
     "Bootstrap",
@@ -38,21 +38,21 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Bootstrap": "bootstrap",
-    "EvaluationResult": "results",
-    "Subject": "evaluator",
-    "Threshold": "results",
-    "choose_threshold": "thresholds",
-    "evaluate_classification": "evaluator",
-    "evaluate_delta": "evaluator",
-    "evaluate_positions": "evaluator",
-    "evaluate_triage": "evaluator",
-    "evaluator_digest": "digest",
-    "to_markdown": "tables",
+    "Bootstrap": ".bootstrap",
+    "EvaluationResult": ".results",
+    "Subject": ".evaluator",
+    "Threshold": "..training.calibration",
+    "choose_threshold": "..training.calibration",
+    "evaluate_classification": ".evaluator",
+    "evaluate_delta": ".evaluator",
+    "evaluate_positions": ".evaluator",
+    "evaluate_triage": ".evaluator",
+    "evaluator_digest": ".digest",
+    "to_markdown": ".tables",
 }
 
 
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(_HOMES[name], __name__), name)

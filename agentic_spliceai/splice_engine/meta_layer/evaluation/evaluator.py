@@ -1,7 +1,7 @@
 """The evaluator: a model beside its base model on the same rows, with intervals, for each kind of prediction.
 
 Every function takes the base model's own scores, which are always a row of the result. Predictions are one array, or
-one a training seed. Thresholds come from `thresholds.choose_threshold` on validation data.
+one a training seed. Thresholds come from `training.calibration.choose_threshold` on validation data.
 """
 
 from __future__ import annotations

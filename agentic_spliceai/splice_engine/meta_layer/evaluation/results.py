@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agentic_spliceai.splice_engine.base_layer.training.metrics import ReliabilityBin
+from agentic_spliceai.splice_engine.meta_layer.training.calibration import Threshold
 
 __all__ = [
     "ClassificationReport",
@@ -27,14 +28,6 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Threshold(_Frozen):
-    """A score from which on a row counts as a call, and the data on which it was chosen."""
-
-    value: float
-    chosen_on: str = Field(min_length=1, description="Split on which it was chosen; never the one evaluated.")
-    measure: str = Field(default="f1", description="What was best at this threshold.")
 
 
 class Estimate(_Frozen):

@@ -26,8 +26,8 @@ from agentic_spliceai.splice_engine.meta_layer.data.normalization import Normali
 from agentic_spliceai.splice_engine.meta_layer.data.splits import DataSplit, group_rows, split_table
 from agentic_spliceai.splice_engine.meta_layer.evaluation.bootstrap import Bootstrap
 from agentic_spliceai.splice_engine.meta_layer.evaluation.evaluator import Subject, evaluate_classification
-from agentic_spliceai.splice_engine.meta_layer.evaluation.results import EvaluationResult, Threshold
-from agentic_spliceai.splice_engine.meta_layer.evaluation.thresholds import choose_threshold
+from agentic_spliceai.splice_engine.meta_layer.evaluation.results import EvaluationResult
+from agentic_spliceai.splice_engine.meta_layer.training.calibration import Threshold, choose_threshold
 from agentic_spliceai.splice_engine.meta_layer.training.predict import predict_scores
 from agentic_spliceai.splice_engine.meta_layer.training.results import TrainingResult
 from agentic_spliceai.splice_engine.meta_layer.training.trainer import MetaTrainer
@@ -286,8 +286,8 @@ def evaluate_sites(
     for kind in (SpliceClass.DONOR, SpliceClass.ACCEPTOR):
         truth = data.table.labels[held] == kind
         name = kind.name.lower()
-        thresholds[name] = choose_threshold(truth, pooled[:, kind], split=VALIDATION, weights=held_weights)
-        base_thresholds[name] = choose_threshold(truth, base[held, kind], split=VALIDATION, weights=held_weights)
+        thresholds[name] = choose_threshold(pooled[:, kind], truth, split=VALIDATION, weights=held_weights)
+        base_thresholds[name] = choose_threshold(base[held, kind], truth, split=VALIDATION, weights=held_weights)
     return evaluate_classification(
         data.table.labels[rows],
         {seed: _distribution(values) for seed, values in predictions.items()},

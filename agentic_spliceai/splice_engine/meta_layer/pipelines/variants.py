@@ -32,9 +32,7 @@ from agentic_spliceai.splice_engine.meta_layer.data.variant_splits import Varian
 from agentic_spliceai.splice_engine.meta_layer.evaluation.bootstrap import Bootstrap
 from agentic_spliceai.splice_engine.meta_layer.evaluation.evaluator import Subject, evaluate_delta, evaluate_triage
 from agentic_spliceai.splice_engine.meta_layer.evaluation.results import EvaluationResult
-from agentic_spliceai.splice_engine.meta_layer.evaluation.thresholds import choose_threshold
-from agentic_spliceai.splice_engine.meta_layer.training.calibration import choose_threshold as choose_ensemble_threshold
-from agentic_spliceai.splice_engine.meta_layer.training.calibration import fit_calibration
+from agentic_spliceai.splice_engine.meta_layer.training.calibration import choose_threshold, fit_calibration
 from agentic_spliceai.splice_engine.meta_layer.training.predict import predict_scores
 from agentic_spliceai.splice_engine.meta_layer.training.results import TrainingResult
 from agentic_spliceai.splice_engine.meta_layer.training.tasks import Scores
@@ -179,7 +177,7 @@ def export_ensemble(
         calibration = fit_calibration("platt", scores[known], examples.altering[known])
         members.append((path, calibration, calibration.apply(scores)))
     mean = np.mean([probability for *_, probability in members], axis=0)
-    threshold = choose_ensemble_threshold(mean[known], examples.altering[known])
+    threshold = choose_threshold(mean[known], examples.altering[known])
     written = []
     for path, calibration, _ in members:
         content = load_checkpoint(path)
@@ -229,8 +227,8 @@ def evaluate_variants(
         test.names["group"][known],
         base_scores=base[known],
         subject=Subject(model_name, f"{data.base.predictor}, {base_score}", part, "exon group"),
-        threshold=choose_threshold(truth, pooled[held_known], split=VALIDATION),
-        base_threshold=choose_threshold(truth, base_held[held_known], split=VALIDATION),
+        threshold=choose_threshold(pooled[held_known], truth, split=VALIDATION),
+        base_threshold=choose_threshold(base_held[held_known], truth, split=VALIDATION),
         subgroups={"region": np.where(exonic, "exonic", "intronic")[known]},
         bootstrap=bootstrap,
     )

@@ -124,20 +124,25 @@ class Threshold(_Frozen):
     """A threshold: at and above it a score counts as positive; and what it gave where it was chosen."""
 
     value: float
-    criterion: Literal["f1", "recall", "fpr"] = Field(description="What it was chosen by.")
+    chosen_on: str = Field(
+        default="validation", min_length=1, description="Split on which it was chosen; never the one evaluated."
+    )
+    criterion: Literal["f1", "recall", "fpr"] = Field(default="f1", description="What it was chosen by.")
     requested: float | None = Field(default=None, description="Recall to reach, or false positive rate to keep under.")
-    precision: float
-    recall: float
-    f1: float
-    fpr: float = Field(description="False positive rate.")
-    n: int = Field(description="Validation examples.")
-    positives: int
+    precision: float | None = Field(default=None, description="There, like the next; None for one set by hand.")
+    recall: float | None = None
+    f1: float | None = None
+    fpr: float | None = Field(default=None, description="False positive rate.")
+    n: int | None = Field(default=None, description="Examples.")
+    positives: int | None = None
 
 
 def choose_threshold(
     score: npt.ArrayLike,
     target: npt.ArrayLike,
     *,
+    split: str = "validation",
+    weights: npt.ArrayLike | None = None,
     criterion: Literal["f1", "recall", "fpr"] = "f1",
     requested: float | None = None,
 ) -> Threshold:
@@ -149,6 +154,10 @@ def choose_threshold(
         Any score that is larger for positives.
     target : [N]
         0 or 1; NaN and -100 are left out.
+    split
+        Name of the data. The evaluator refuses a threshold that was chosen on the split that it evaluates.
+    weights : [N]
+        How much each example counts; by default once.
     criterion
         `f1`: the largest F1, at equal F1 the higher threshold. `recall`: the highest threshold with at least
         `requested` recall. `fpr`: the lowest one with at most `requested` false positive rate.
@@ -163,30 +172,46 @@ def choose_threshold(
     Raises
     ------
     TrainingDataError
-        If one of the two classes is missing.
+        If one of the two classes is missing, or weights do not fit the scores or are no weights.
     SettingError
-        If `requested` is missing, out of range or out of place.
+        If `requested` is missing, out of range or out of place, or the split is called `test`.
     """
+    if split.strip().lower() == "test":
+        raise SettingError("A threshold is never chosen on test data.", "Give scores of the validation split.")
     if (criterion == "f1") != (requested is None) or (requested is not None and not 0 <= requested <= 1):
         raise SettingError(
             f"A threshold by {criterion} with requested={requested} has no meaning.",
             "Give `requested` from 0 to 1 for recall and fpr, and none for f1.",
         )
+    counts = np.ones(np.shape(score)[:1]) if weights is None else np.asarray(weights, dtype=np.float64)
+    if counts.shape != np.shape(score)[:1] or not np.isfinite(counts).all() or (counts < 0).any():
+        raise TrainingDataError(
+            f"Weights of shape {counts.shape} do not fit scores of shape {np.shape(score)}, or are no weights.",
+            "Give one number from 0 on for each score.",
+        )
+    labels = np.asarray(target, dtype=np.float64)
+    counts = counts[~np.isnan(labels) & (labels != IGNORE_INDEX)] if labels.shape == counts.shape else counts
     s, t = _labelled(score, target, probabilities=False)
     if s.ndim != 1:
         raise SettingError(f"Scores have shape {s.shape}, not [N].", "Take the scores of one class.")
     order = np.argsort(-s, kind="stable")
-    s, positive = s[order], t[order] == 1
+    order = order[counts[order] > 0]  # an example without weight is none
+    s, positive, counts = s[order], t[order] == 1, counts[order]
+    if not (positive.any() and (~positive).any()):
+        raise TrainingDataError(
+            f"No example of {split} with a weight is true, or none is false.", "Check labels and weights."
+        )
     # Equal scores fall on one side together, so a threshold can only be at the last of each run of them.
     last = np.flatnonzero(np.append(np.diff(s) != 0, True))
-    true, false = np.cumsum(positive)[last], np.cumsum(~positive)[last]
+    true, false = np.cumsum(counts * positive)[last], np.cumsum(counts * ~positive)[last]
+    all_true, all_false = true[-1], false[-1]
     value = s[last]
     if criterion == "fpr":
         value = np.insert(value, 0, np.nextafter(s[0], np.inf))
         true, false = np.insert(true, 0, 0), np.insert(false, 0, 0)
-    recall, fpr = true / positive.sum(), false / (~positive).sum()
+    recall, fpr = true / all_true, false / all_false
     precision = np.divide(true, true + false, out=np.zeros(len(true)), where=true + false > 0)
-    f1 = 2 * true / (positive.sum() + true + false)
+    f1 = 2 * true / (all_true + true + false)
     if requested is None:
         best = int(np.argmax(f1))
     elif criterion == "recall":
@@ -195,6 +220,7 @@ def choose_threshold(
         best = int(np.flatnonzero(fpr <= requested)[-1])
     return Threshold(
         value=float(value[best]),
+        chosen_on=split,
         criterion=criterion,
         requested=requested,
         precision=float(precision[best]),

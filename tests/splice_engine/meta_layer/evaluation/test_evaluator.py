@@ -23,7 +23,6 @@ from agentic_spliceai.splice_engine.meta_layer.evaluation.results import (
     Threshold,
     TriageReport,
 )
-from agentic_spliceai.splice_engine.meta_layer.evaluation.thresholds import choose_threshold
 
 SUBJECT = e.Subject(model="meta", base_model="openspliceai", split="test")
 FEW = Bootstrap(draws=60, seed=0)
@@ -294,8 +293,6 @@ def test_a_threshold_of_the_evaluated_split_is_refused() -> None:
         e.evaluate_classification(**positions(), thresholds={"donor": HALF}, base_thresholds={"donor": own})
     with pytest.raises(SettingError, match="Only one"):
         e.evaluate_triage(**variants() | {"base_threshold": None})
-    with pytest.raises(SettingError, match="never chosen on test"):
-        choose_threshold([0, 1], [0.1, 0.2], split="test")
 
 
 def test_each_seed_is_measured_at_its_own_threshold() -> None:
@@ -313,19 +310,6 @@ def test_each_seed_is_measured_at_its_own_threshold() -> None:
         e.evaluate_triage(**case | {"scores": scores, "threshold": {1: HALF}})
     with pytest.raises(SettingError, match="Thresholds are of"):
         e.evaluate_classification(**positions(), thresholds={"donour": HALF}, base_thresholds={"donour": HALF})
-
-
-def test_the_chosen_threshold_has_the_highest_f1_of_all() -> None:
-    case = variants()
-    truth, scores = case["labels"], case["scores"].round(2)
-    chosen = choose_threshold(truth, scores, split="validation")
-    by_threshold = {t: metrics.f1_score(truth, scores >= t) for t in np.unique(scores)}
-    best = max(by_threshold.values())
-    assert by_threshold[chosen.value] == pytest.approx(best)
-    assert chosen.value == max(t for t, f1 in by_threshold.items() if f1 == best)
-    assert chosen.chosen_on == "validation"
-    with pytest.raises(TrainingDataError, match="No row of validation is true"):
-        choose_threshold([0, 0], [0.1, 0.2], split="validation")
 
 
 def test_a_subgroup_of_one_class_or_one_group_says_so() -> None:

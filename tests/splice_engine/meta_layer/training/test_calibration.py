@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 from scipy.special import expit, softmax
+from sklearn.metrics import f1_score
 
 from agentic_spliceai.splice_engine.errors import SettingError, TrainingDataError
 from agentic_spliceai.splice_engine.meta_layer.training.calibration import (
@@ -142,6 +143,43 @@ def test_a_false_positive_rate_that_nothing_keeps_calls_nothing() -> None:
     found = choose_threshold(score, [0, 1, 0, 1], criterion="fpr", requested=0.0)
     assert found.value > 0.9
     assert (found.recall, found.fpr, found.precision) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("criterion", ["f1", "recall", "fpr"])
+def test_a_weight_of_three_is_a_row_three_times(criterion: str) -> None:
+    random = np.random.default_rng(4)
+    target, score = random.integers(0, 2, 80), np.round(random.normal(size=80), 1)
+    weights = random.integers(0, 4, 80)
+    options = {"criterion": criterion, "requested": None if criterion == "f1" else 0.3}
+    weighted = choose_threshold(score, target, weights=weights, **options)  # type: ignore[arg-type]
+    repeated = choose_threshold(score.repeat(weights), target.repeat(weights), **options)  # type: ignore[arg-type]
+    for name in ("value", "precision", "recall", "f1", "fpr"):
+        assert getattr(weighted, name) == pytest.approx(getattr(repeated, name))
+
+
+def test_weighted_f1_is_scikit_learn_s() -> None:
+    random = np.random.default_rng(5)
+    target, score, weights = random.integers(0, 2, 80), random.normal(size=80), random.random(80)
+    found = choose_threshold(score, target, weights=weights)
+    by_value = {x: f1_score(target, score >= x, sample_weight=weights) for x in score}
+    assert found.f1 == pytest.approx(max(by_value.values()))
+    assert by_value[found.value] == pytest.approx(found.f1)
+
+
+def test_examples_without_label_lose_their_weight_too() -> None:
+    score, target = [0.9, 0.8, 0.7, 0.1], [1, np.nan, 0, 0]
+    found = choose_threshold(score, target, weights=[1, 5, 2, 3])
+    assert found == choose_threshold([0.9, 0.7, 0.1], [1, 0, 0], weights=[1, 2, 3])
+
+
+def test_test_data_choose_no_threshold() -> None:
+    with pytest.raises(SettingError, match="never chosen on test data"):
+        choose_threshold([0.1, 0.2], [0, 1], split="Test")
+    assert choose_threshold([0.1, 0.2], [0, 1], split="held out").chosen_on == "held out"
+    with pytest.raises(TrainingDataError, match="do not fit"):
+        choose_threshold([0.1, 0.2], [0, 1], weights=[1.0])
+    with pytest.raises(TrainingDataError, match="with a weight is true"):
+        choose_threshold([0.1, 0.2], [0, 1], weights=[1.0, 0.0])
 
 
 def test_thresholds_without_meaning_are_refused() -> None:
