@@ -189,7 +189,7 @@ def _finish(study: Study, folder: Path) -> int:
     from agentic_spliceai.reporting.study_plots import write_plots
 
     study.write(folder)
-    write_plots(study.arrays, {name: result for name, (result, _) in study.sections.items()}, folder)
+    write_plots(study.arrays, {name: section.result for name, section in study.sections.items()}, folder)
     print(study.markdown)
     print(f"written to {folder}")
     return EXIT_OK

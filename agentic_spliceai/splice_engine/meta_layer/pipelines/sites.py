@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,6 +36,9 @@ BASE_LOGITS = ("donor_logodds", "acceptor_logodds", "site_logodds")
 """Features from which `MetaSpliceModel` starts, in the order of its `base_logits`."""
 
 Probabilities = npt.NDArray[np.float32]
+
+BySeed = Probabilities | Mapping[int, Probabilities]
+"""Probabilities of one model (or the mean of several), or of each seed's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,22 +255,22 @@ def _predict(content: CheckpointContent, data: SiteData, part: str, batch_size: 
 
 def evaluate_sites(
     data: SiteData,
-    predictions: dict[int, Probabilities],
-    validation: dict[int, Probabilities],
+    predictions: BySeed,
+    validation: BySeed,
     *,
     model_name: str,
     part: str = TEST,
     sampled: bool = True,
     bootstrap: Bootstrap | None = None,
 ) -> EvaluationResult:
-    """Evaluate the seeds' predictions of one part, the base model beside them.
+    """Evaluate predictions of one part, the base model beside them.
 
     Parameters
     ----------
     data, predictions, part
-        Positions, probabilities of `part` by seed, and which part that is.
+        Positions, probabilities of `part`, and which part that is.
     validation
-        Probabilities of the validation part by seed, from which the thresholds are chosen.
+        Probabilities of the validation part, from which the thresholds are chosen.
     model_name
         How the tables call the model.
     sampled
@@ -280,7 +283,7 @@ def evaluate_sites(
     weights = data.table.weights[rows] if sampled else None
     held_weights = data.table.weights[held] if sampled else None
     base = _distribution(data.table.base_scores())
-    pooled = np.mean(list(validation.values()), axis=0)
+    pooled = np.mean(list(validation.values()), axis=0) if isinstance(validation, Mapping) else validation
     thresholds: dict[str, Threshold] = {}
     base_thresholds: dict[str, Threshold] = {}
     for kind in (SpliceClass.DONOR, SpliceClass.ACCEPTOR):
@@ -290,7 +293,9 @@ def evaluate_sites(
         base_thresholds[name] = choose_threshold(base[held, kind], truth, split=VALIDATION, weights=held_weights)
     return evaluate_classification(
         data.table.labels[rows],
-        {seed: _distribution(values) for seed, values in predictions.items()},
+        {seed: _distribution(values) for seed, values in predictions.items()}
+        if isinstance(predictions, Mapping)
+        else _distribution(predictions),
         data.groups[rows],
         base_probabilities=base[rows],
         subject=Subject(model_name, data.base.predictor if data.base else "base model", part),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,32 @@ from agentic_spliceai.splice_engine.meta_layer.evaluation.tables import to_markd
 from agentic_spliceai.splice_engine.meta_layer.pipelines import sites, variants
 from agentic_spliceai.splice_engine.meta_layer.training.results import SeedRun, TrainingResult
 
-SITE_MEASURES = ("pr_auc", "roc_auc", "top_k", "top_50", "top_100", "top_500", "f1", "ece", "accuracy")
-VARIANT_MEASURES = ("pr_auc", "roc_auc", "top_k", "f1", "ece", "brier", "recall", "fpr")
-INCLUSION_MEASURES = ("pearson", "spearman", "pearson_unsigned", "mae")
+SITE_MEASURES = ("pr_auc", "top_k", "top_100", "top_500", "f1", "ece")
+VARIANT_MEASURES = ("pr_auc", "roc_auc", "top_k", "f1", "ece")
+INCLUSION_MEASURES = ("pearson", "spearman", "mae")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A result, and what of it the page shows; the JSON file has all of it.
+
+    Attributes
+    ----------
+    result
+        The result.
+    measures, of, subsets
+        As `tables.to_markdown`; None for all.
+    """
+
+    result: EvaluationResult
+    measures: tuple[str, ...]
+    of: tuple[str, ...] | None = None
+    subsets: tuple[str, ...] | None = ("all",)
+
+    @property
+    def markdown(self) -> str:
+        """The table."""
+        return to_markdown(self.result, measures=self.measures, of=self.of, subsets=self.subsets)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +55,7 @@ class Study:
     title
         First line of the page.
     sections
-        By heading: a result, and which of its measures the page shows.
+        By heading.
     training
         The runs of all seeds.
     arrays
@@ -42,7 +65,7 @@ class Study:
     """
 
     title: str
-    sections: dict[str, tuple[EvaluationResult, tuple[str, ...]]]
+    sections: dict[str, Section]
     training: TrainingResult
     arrays: dict[str, npt.NDArray[np.generic]]
     checkpoints: tuple[Path, ...]
@@ -51,17 +74,17 @@ class Study:
     def markdown(self) -> str:
         """The page: training in numbers, then a table a section."""
         lines = [f"# {self.title}", "", _training(self.training)]
-        for heading, (result, measures) in self.sections.items():
-            lines += ["", f"## {heading}", "", to_markdown(result, measures=measures)]
+        for heading, section in self.sections.items():
+            lines += ["", f"## {heading}", "", section.markdown]
         return "\n".join(lines).rstrip() + "\n"
 
     def write(self, folder: Path) -> None:
         """Write `study.md`, a JSON file a section, and `scores.npz`."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "study.md").write_text(self.markdown, encoding="utf-8")
-        for heading, (result, _) in self.sections.items():
+        for heading, section in self.sections.items():
             name = "-".join("".join(c if c.isalnum() else " " for c in heading.lower()).split())
-            (folder / f"{name}.json").write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            (folder / f"{name}.json").write_text(section.result.model_dump_json(indent=1) + "\n", encoding="utf-8")
         np.savez_compressed(folder / "scores.npz", **self.arrays)  # type: ignore[arg-type]
         runs = [
             {"seed": r.seed, "epochs": r.epochs, "best_epoch": r.best_epoch, "best": r.best, "seconds": r.seconds}
@@ -111,30 +134,27 @@ def study_sites(
             predictions[seed][where] = values
         for seed, values in sites.predict_sites(checkpoints, part, VALIDATION, device=device).items():
             validation[seed] += values / len(parts)
-    mean = {0: np.mean(list(predictions.values()), axis=0)}
-    mean_held = {0: np.mean(list(validation.values()), axis=0)}
+    mean = np.mean(list(predictions.values()), axis=0)
+    mean_held = np.mean(list(validation.values()), axis=0)
     name = config.model.name
-    ensemble = f"{name}, {len(seeds)} seeds averaged"
 
     def section(
-        scores: Mapping[int, sites.Probabilities],
-        chosen_on: Mapping[int, sites.Probabilities],
-        model: str,
-        *,
-        all_: bool,
-    ) -> tuple[EvaluationResult, tuple[str, ...]]:
-        found = sites.evaluate_sites(
-            data, dict(scores), dict(chosen_on), model_name=model, sampled=all_, bootstrap=bootstrap
-        )
-        return found, SITE_MEASURES
+        scores: sites.BySeed, chosen_on: sites.BySeed, model: str, *, all_: bool, of: tuple[str, ...] | None = None
+    ) -> Section:
+        found = sites.evaluate_sites(data, scores, chosen_on, model_name=model, sampled=all_, bootstrap=bootstrap)
+        return Section(found, SITE_MEASURES, of)
 
+    ensemble = f"{name}, {_averaged(seeds)}"
+    kinds = ("donor", "acceptor", "site")
     how = f", {folds} folds of the test genes" if folds else ""
     return Study(
         title=f"Canonical splice sites on {config.base_model}{how}",
         sections={
-            "All positions of the test genes": section(mean, mean_held, ensemble, all_=True),
-            "All positions of the test genes, each seed": section(predictions, validation, name, all_=True),
-            "Kept positions only": section(mean, mean_held, ensemble, all_=False),
+            "All positions of the test genes": section(mean, mean_held, ensemble, all_=True, of=kinds),
+            "All positions of the test genes, each seed": section(
+                predictions, validation, name, all_=True, of=("site",)
+            ),
+            "Kept positions only": section(mean, mean_held, ensemble, all_=False, of=kinds),
         },
         training=TrainingResult(config.training, tuple(runs)),
         arrays={
@@ -142,7 +162,7 @@ def study_sites(
             "group": data.groups[test],
             "weight": data.table.weights[test],
             "base": data.table.base_scores()[test],
-            "model": mean[0],
+            "model": mean,
         },
         checkpoints=tuple(run.checkpoint for run in runs),
     )
@@ -164,20 +184,25 @@ def study_variants(
     predictions = variants.calibrated(members, variants.predict_variants(members, test, device=device))
     validation = variants.calibrated(members, variants.predict_variants(members, held, device=device))
     pooled, pooled_held = variants.mean_scores(predictions), variants.mean_scores(validation)
-    ensemble = f"{config.model.name}, ensemble of {len(members)}"
-    sections = {}
-    for score in variants.BASE_SCORES:
+    ensemble = f"{config.model.name}, {_averaged(config.training.seeds)}"
+    sections: dict[str, Section] = {}
+    for score in (*variants.BASE_SCORES, *(name for name in variants.PEERS if name in test.published)):
         result = variants.evaluate_variants(
             data, pooled, pooled_held, model_name=ensemble, base_score=score, bootstrap=bootstrap
         )
-        sections[f"Triage beside the base model's {score}, ensemble"] = (result, VARIANT_MEASURES)
+        peer = score in variants.PEERS
+        heading = f"Triage beside {score}, as published" if peer else f"Triage beside the base model's {score}"
+        sections[heading] = Section(result, VARIANT_MEASURES)
+    main = next(iter(sections.values())).result
+    sections["Triage by region"] = Section(
+        main, ("pr_auc", "roc_auc"), subsets=("region = exonic", "region = intronic")
+    )
     result = variants.evaluate_variants(
         data, predictions, validation, model_name=config.model.name, base_score="drop_sum", bootstrap=bootstrap
     )
-    sections["Triage, single seeds"] = (result, VARIANT_MEASURES)
+    sections["Triage, each seed"] = Section(result, VARIANT_MEASURES)
     result = variants.evaluate_inclusion(data, pooled, model_name=ensemble, bootstrap=bootstrap)
-    sections["Change of inclusion, ensemble"] = (result, INCLUSION_MEASURES)
-    (scores,) = pooled.values()
+    sections["Change of inclusion"] = Section(result, INCLUSION_MEASURES, of=("psi",))
     return Study(
         title=f"Measured splice-altering variants on {config.base_model}",
         sections=sections,
@@ -186,19 +211,24 @@ def study_variants(
             "altering": test.altering,
             "psi": test.psi,
             "group": test.names["group"],
-            "model": scores["score"],
-            "model_psi": scores["psi_score"],
+            "model": pooled["score"],
+            "model_psi": pooled["psi_score"],
             "base": variants.base_score_of(test, "drop_sum"),
         },
         checkpoints=members,
     )
 
 
+def _averaged(seeds: Sequence[int]) -> str:
+    """Say whose scores the mean of several seeds is."""
+    return f"seeds {', '.join(map(str, seeds))} averaged" if len(seeds) > 1 else f"seed {seeds[0]}"
+
+
 def _training(result: TrainingResult) -> str:
     first = result.runs[0]
-    epochs = ", ".join(f"{run.epochs} (best {run.best_epoch + 1})" for run in result.runs)
-    seeds = ", ".join(str(run.seed) for run in result.runs)
+    seeds = ", ".join(dict.fromkeys(str(run.seed) for run in result.runs))
+    epochs = [run.best_epoch + 1 for run in result.runs]
     return (
-        f"{first.parameters:,} parameters, {first.trainable:,} trained; seeds {seeds}; epochs {epochs}; "
-        f"{result.seconds / 60:.0f} minutes in all."
+        f"{first.parameters:,} parameters, {first.trainable:,} trained; {len(result.runs)} runs, seeds {seeds}; best "
+        f"epoch {min(epochs)} to {max(epochs)}, at most {result.config.max_epochs}; {result.seconds / 60:.0f} minutes."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +38,9 @@ from agentic_spliceai.splice_engine.meta_layer.training.predict import predict_s
 from agentic_spliceai.splice_engine.meta_layer.training.results import TrainingResult
 from agentic_spliceai.splice_engine.meta_layer.training.tasks import Scores
 from agentic_spliceai.splice_engine.meta_layer.training.trainer import MetaTrainer
+
+PEERS = ("spliceai", "pangolin")
+"""Predictors whose published scores the table of variants carries."""
 
 BASE_SCORES = ("drop_sum", "max_delta")
 """Features that are the base model's own scores: summed drop in log-odds at the exon's sites; largest |delta|."""
@@ -190,10 +194,14 @@ def export_ensemble(
     return tuple(written)
 
 
+BySeed = Scores | Mapping[int, Scores]
+"""Scores of one model (or the mean of several), or of each seed's."""
+
+
 def evaluate_variants(
     data: VariantData,
-    predictions: Mapping[int, Scores],
-    validation: Mapping[int, Scores],
+    predictions: BySeed,
+    validation: BySeed,
     *,
     model_name: str,
     base_score: str,
@@ -202,32 +210,35 @@ def evaluate_variants(
 ) -> EvaluationResult:
     """Evaluate triage, the base model's own score beside it.
 
+    Variants that lack a label, or the score that is compared with, are left out; thresholds are chosen on validation.
+
     Parameters
     ----------
     data, predictions, part
-        Examples, scores of `part` by seed, and which part that is.
+        Examples, scores of `part`, and which part that is.
     validation
-        Scores of the validation part by seed, from which the thresholds are chosen.
+        Scores of the validation part, from which the thresholds are chosen.
     model_name
         How the tables call the model.
     base_score
-        The feature that is the base model's score: `drop_sum` or `max_delta`.
+        One of `BASE_SCORES`, or of `PEERS` for another predictor's published score.
     bootstrap
         Draws and seed of the intervals.
     """
     test, held = data.part(part), data.part(VALIDATION)
-    base, base_held = (base_score_of(e, base_score) for e in (test, held))
-    known, held_known = ~np.isnan(test.altering), ~np.isnan(held.altering)
-    pooled = np.mean([scores["score"] for scores in validation.values()], axis=0)
+    base, base_held = (base_score_of(examples, base_score) for examples in (test, held))
+    known = ~np.isnan(test.altering) & ~np.isnan(base)
+    held_known = ~np.isnan(held.altering) & ~np.isnan(base_held)
     truth = held.altering[held_known]
     exonic = variant_features(test)[:, VARIANT_FEATURES.index("exonic")] > 0.5
+    other = f"{base_score}, as published" if base_score in PEERS else f"{data.base.predictor}, {base_score}"
     return evaluate_triage(
         test.altering[known],
-        {seed: scores["score"][known] for seed, scores in predictions.items()},
+        _take(predictions, "score", known),
         test.names["group"][known],
         base_scores=base[known],
-        subject=Subject(model_name, f"{data.base.predictor}, {base_score}", part, "exon group"),
-        threshold=choose_threshold(pooled[held_known], truth, split=VALIDATION),
+        subject=Subject(model_name, other, part, "exon group"),
+        threshold=choose_threshold(_mean(validation, "score")[held_known], truth, split=VALIDATION),
         base_threshold=choose_threshold(base_held[held_known], truth, split=VALIDATION),
         subgroups={"region": np.where(exonic, "exonic", "intronic")[known]},
         bootstrap=bootstrap,
@@ -236,7 +247,7 @@ def evaluate_variants(
 
 def evaluate_inclusion(
     data: VariantData,
-    predictions: Mapping[int, Scores],
+    predictions: Scores,
     *,
     model_name: str,
     part: str = TEST,
@@ -255,7 +266,7 @@ def evaluate_inclusion(
     base = np.clip(slope * base_score_of(test, "drop_sum") + intercept, -1, 1)
     return evaluate_delta(
         test.psi[known],
-        {seed: scores["psi_score"][known] for seed, scores in predictions.items()},
+        predictions["psi_score"][known],
         test.names["group"][known],
         base_predictions=base[known],
         outputs=("psi",),
@@ -265,7 +276,9 @@ def evaluate_inclusion(
 
 
 def base_score_of(examples: VariantExamples, name: str) -> npt.NDArray[np.float32]:
-    """Return the base model's own score of each example, float32 [N]; `name` is one of `BASE_SCORES`."""
+    """Return a score of each example to compare with, float32 [N]; `name` is one of `BASE_SCORES` or `PEERS`."""
+    if name in PEERS:
+        return examples.published[name]
     column: npt.NDArray[np.float32] = variant_features(examples)[:, VARIANT_FEATURES.index(name)]
     return column
 
@@ -282,7 +295,22 @@ def calibrated(checkpoints: Sequence[Path], predictions: Mapping[int, Scores]) -
     return found
 
 
-def mean_scores(predictions: Mapping[int, Scores]) -> dict[int, Scores]:
-    """Return the ensemble: the mean over seeds of every score, under the key 0."""
+def mean_scores(predictions: Mapping[int, Scores]) -> Scores:
+    """Return the ensemble: the mean over seeds of every score."""
     members = list(predictions.values())
-    return {0: {name: np.mean([member[name] for member in members], axis=0) for name in members[0]}}
+    return {name: np.mean([member[name] for member in members], axis=0) for name in members[0]}
+
+
+def _take(
+    predictions: BySeed, name: str, rows: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.generic] | dict[int, npt.NDArray[np.generic]]:
+    if name in predictions:
+        return cast(Scores, predictions)[name][rows]
+    return {seed: scores[name][rows] for seed, scores in cast(Mapping[int, Scores], predictions).items()}
+
+
+def _mean(predictions: BySeed, name: str) -> npt.NDArray[np.generic]:
+    """Return the mean over seeds of a score."""
+    single = name in predictions
+    scores = cast(Scores, predictions) if single else mean_scores(cast(Mapping[int, Scores], predictions))
+    return scores[name]
