@@ -53,13 +53,16 @@ def write_model(folder: Path, context: ToolContext, *, threshold: float = 0.5) -
     return folder / "model.safetensors"
 
 
-@pytest.fixture(scope="module")
-def context(tmp_path_factory: pytest.TempPathFactory) -> ToolContext:
-    folder = tmp_path_factory.mktemp("meta")
+def small_context(folder: Path) -> ToolContext:
     settings = Settings(
         data_dir=folder / "data", cache_dir=folder / "cache", reports_dir=folder / "reports", allow_download=False
     )
     return ToolContext(Resources(settings), keep_record=False)
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory: pytest.TempPathFactory) -> ToolContext:
+    return small_context(tmp_path_factory.mktemp("meta"))
 
 
 def call(context: ToolContext, name: str, **values: Any) -> dict[str, Any]:
