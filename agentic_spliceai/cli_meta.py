@@ -70,6 +70,10 @@ def add_meta(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     p.add_argument("--from", dest="least", type=float, default=0.01, help="smallest probability shown")
     p.set_defaults(handler=_recalibrate)
 
+    p = actions.add_parser("summary", help="several studies as one table, from the files that they wrote")
+    p.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="what `--out` named")
+    p.set_defaults(handler=_summary)
+
     p = actions.add_parser("card", help="what a checkpoint says about itself, as JSON")
     p.add_argument("model", metavar="MODEL", help="checkpoint")
     p.set_defaults(handler=_card)
@@ -236,6 +240,13 @@ def _recalibrate(arguments: argparse.Namespace) -> int:
             + "\t".join(f"{number:.4f}" for number in numbers)
             + f"\t{int(track.recalibrated[i])}"
         )
+    return EXIT_OK
+
+
+def _summary(arguments: argparse.Namespace) -> int:
+    from agentic_spliceai.splice_engine.meta_layer.pipelines.summary import summarise
+
+    print(summarise(arguments.folders), end="")
     return EXIT_OK
 
 

@@ -82,7 +82,11 @@ class Study:
         """Write `study.md`, a JSON file a section, and `scores.npz`."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "study.md").write_text(self.markdown, encoding="utf-8")
+        written: list[EvaluationResult] = []
         for heading, section in self.sections.items():
+            if any(section.result is other for other in written):  # another view of the same
+                continue
+            written.append(section.result)
             name = "-".join("".join(c if c.isalnum() else " " for c in heading.lower()).split())
             (folder / f"{name}.json").write_text(section.result.model_dump_json(indent=1) + "\n", encoding="utf-8")
         np.savez_compressed(folder / "scores.npz", **self.arrays)  # type: ignore[arg-type]
