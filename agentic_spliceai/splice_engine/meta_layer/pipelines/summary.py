@@ -70,5 +70,5 @@ def _difference(row: ComparisonRow) -> str:
     d = row.difference
     if d.value is None or d.low is None or d.high is None:
         return "–"
-    digits = 3 if max(abs(d.value), abs(d.low), abs(d.high)) >= 0.001 else 6
+    digits = 4 if max(abs(d.value), abs(d.low), abs(d.high)) >= 0.0005 else 6
     return f"{d.value:+.{digits}f} ({d.low:+.{digits}f} to {d.high:+.{digits}f})".replace("-", "−")
