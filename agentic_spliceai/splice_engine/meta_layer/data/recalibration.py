@@ -68,6 +68,11 @@ class RecalibrationDataset(Dataset[Batch]):
     form
         Form of the sequence.
 
+    Attributes
+    ----------
+    groups : list of str
+        Gene of each window.
+
     Raises
     ------
     SettingError
@@ -94,6 +99,7 @@ class RecalibrationDataset(Dataset[Batch]):
         ]
         if not self._places:
             raise TrainingDataError("No position of the tracks is labelled.", "Check genes and annotation.")
+        self.groups: list[str] = [self._tracks[number].gene_id for number, _ in self._places]
 
     def __len__(self) -> int:
         return len(self._places)

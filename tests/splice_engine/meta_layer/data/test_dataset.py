@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 from agentic_spliceai.splice_engine.base_layer.results import SpliceClass
 from agentic_spliceai.splice_engine.errors import SettingError, TrainingDataError
 from agentic_spliceai.splice_engine.genome.sequence import one_hot
+from agentic_spliceai.splice_engine.meta_layer.config import ModelConfig, TrainingConfig
 from agentic_spliceai.splice_engine.meta_layer.data.artifacts import gene_inputs
 from agentic_spliceai.splice_engine.meta_layer.data.batches import IGNORE_INDEX
 from agentic_spliceai.splice_engine.meta_layer.data.codes import decode, encode
@@ -22,6 +23,7 @@ from agentic_spliceai.splice_engine.meta_layer.data.normalization import Normali
 from agentic_spliceai.splice_engine.meta_layer.data.recalibration import LabelledTrack, RecalibrationDataset
 from agentic_spliceai.splice_engine.meta_layer.data.splits import split_table
 from agentic_spliceai.splice_engine.meta_layer.models.inputs import TOKEN_OF_BASE, tokens_to_one_hot
+from agentic_spliceai.splice_engine.meta_layer.training.trainer import train
 
 from .artifact_toys import CONTIGS, ToyWorld
 
@@ -172,6 +174,17 @@ def test_every_position_is_labelled_in_one_window(tracks: list[LabelledTrack], w
         assert (count[track.gene_id] == 1).all()
         np.testing.assert_array_equal(labels[track.gene_id], track.labels)
         assert (track.labels == SpliceClass.DONOR).sum() == 3
+
+
+def test_a_recalibrator_is_trained_on_the_windows(tracks: list[LabelledTrack], tmp_path: Path) -> None:
+    training, validation = (RecalibrationDataset(part, window=300, margin=20) for part in (tracks[:2], tracks[2:]))
+    assert training.groups == [training.place(index)[0] for index in range(len(training))]
+    config = TrainingConfig(batch_size=4, max_epochs=3, learning_rate=0.01)
+    model = ModelConfig(name="recalibrator", options={"hidden_dim": 8, "n_layers": 2})
+    run = train(model, training, validation, output_dir=tmp_path, config=config).best_run
+    assert run.history[-1]["train_loss"] < run.history[0]["train_loss"]
+    with pytest.raises(TrainingDataError, match="are in both training and validation"):
+        train(model, training, training, output_dir=tmp_path / "leak", config=config)
 
 
 def test_windows_without_a_label_are_left_out(tracks: list[LabelledTrack]) -> None:

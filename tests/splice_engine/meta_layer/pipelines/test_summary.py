@@ -18,7 +18,7 @@ def write_result(folder: Path, name: str, *, seeds: int = 1) -> float:
     truth = np.arange(120) % 3 == 0
     base, better = random.normal(size=120) + truth, random.normal(size=120) + 3 * truth
     result = evaluate_triage(
-        truth, {seed: better for seed in range(seeds)} if seeds > 1 else better, np.arange(120) // 4,
+        truth, dict.fromkeys(range(seeds), better) if seeds > 1 else better, np.arange(120) // 4,
         base_scores=base, subject=Subject("meta", "base", "held out"), bootstrap=Bootstrap(draws=50),
     )  # fmt: skip
     folder.mkdir(exist_ok=True)
