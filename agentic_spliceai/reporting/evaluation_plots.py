@@ -116,7 +116,8 @@ def plot_reliability(curves: Mapping[str, Sequence[ReliabilityBin]], *, title: s
         parts = []
         for i, (name, bins) in enumerate(curves.items()):
             error = expected_calibration_error(tuple(bins)) if bins else None
-            parts.append(name if error is None else f"{name} (ECE {error:.3f})")
+            shown = "" if error is None else f" (ECE {error:.3f})" if error >= 0.001 else f" (ECE {error:.1e})"
+            parts.append(name + shown)
             points = [b.mean_score for b in bins], [b.site_fraction for b in bins]
             axes.plot(*points, **line_style(i), marker=MARKERS[i], markersize=4, label=plain(parts[-1]), clip_on=False)
             below.stairs(*_filled(bins), **line_style(i))

@@ -19,6 +19,9 @@ from agentic_spliceai.splice_engine.meta_layer.data.batches import AffectedSite
 from agentic_spliceai.splice_engine.meta_layer.models.base import MetaModule
 from agentic_spliceai.splice_engine.meta_layer.models.layers import GatedBlock, mlp, silence
 
+HIDDEN_SCALE = 0.1
+"""Brings the base model's hidden channels near the range of the others: OpenSpliceAI's have a deviation of about 12."""
+
 
 class VariantAwareModel(MetaModule):
     """Is the variant splice-altering, by how much does inclusion change, and which site does it hit.
@@ -148,7 +151,7 @@ class VariantAwareModel(MetaModule):
         if self.hidden_channels:
             if hidden is None:
                 raise ValueError("this model reads the base model's hidden channels; the batch has none")
-            parts.append(hidden)
+            parts.append(hidden * HIDDEN_SCALE)
         x: Tensor = self.project(torch.cat([*parts, place], dim=1)) * known
         for block in self.blocks:
             x = block(x, known)

@@ -70,5 +70,7 @@ def _difference(row: ComparisonRow) -> str:
     d = row.difference
     if d.value is None or d.low is None or d.high is None:
         return "–"
+    if d.value == d.low == d.high == 0:
+        return "0 (0 to 0)"
     digits = 4 if max(abs(d.value), abs(d.low), abs(d.high)) >= 0.0005 else 6
     return f"{d.value:+.{digits}f} ({d.low:+.{digits}f} to {d.high:+.{digits}f})".replace("-", "−")
