@@ -67,6 +67,28 @@ ROWS: dict[str, tuple[str, dict[str, Any], int]] = {
     "attention_localizer": ("attention_localizer", {}, 401),
     "segmentation_localizer": ("segmentation_localizer", {}, 401),
     "conditioned_delta": ("conditioned_delta", {}, 401),
+    "calibrated simple_cnn_delta": ("calibrated", {"base": "simple_cnn_delta", "strategy": "quantile"}, 401),
+    "multi_step, separable": (
+        "multi_step",
+        {
+            "inducing": {"name": "splice_inducing", "options": {"encoder_options": {"separable": True}}},
+            "delta": {"name": "validated_delta"},
+        },
+        401,
+    ),
+    "ensemble of 3 variant_aware": (
+        "ensemble",
+        {
+            "members": 3
+            * [{"name": "variant_aware", "options": {"num_features": len(VARIANT_FEATURES), "width": 24, "blocks": 3}}]
+        },
+        201,
+    ),
+    "cnn_hyenadna_ensemble small-32k": (
+        "cnn_hyenadna_ensemble",
+        {"hyenadna_options": {"encoder_options": hyena("small-32k")}},
+        501,
+    ),
     "hyenadna_delta small-32k": ("hyenadna_delta", {"encoder_options": hyena("small-32k")}, 501),
     "hyenadna_binary small-32k": ("hyenadna_binary", {"encoder_options": hyena("small-32k")}, 1001),
     "siamese_hyenadna small-32k": ("siamese_hyenadna", {"encoder_options": hyena("small-32k")}, 501),
@@ -132,7 +154,7 @@ def measure_model(label: str, repeats: int, device: str) -> dict[str, Any]:
     name, options, length = ROWS[label]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     model = build_model(name, **options).to(device).eval()
-    features = int(options.get("num_features", 1))
+    features = len(VARIANT_FEATURES) if length == 201 else int(options.get("num_features", 1))
     found: dict[str, Any] = {"name": label, "length": length, "parameters": model.parameter_count}
     with torch.inference_mode():
         for size in (1, 64):

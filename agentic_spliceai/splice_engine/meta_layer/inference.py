@@ -349,6 +349,7 @@ class MetaPredictor:
         examples = build_examples(inputs, base_model, window=GENOMIC_WINDOW, center="variant")
         scores = []
         for model, normalizer in zip(self._models, self._normalizers, strict=True):
+            # A model without a normaliser reads no scalar features; the batch has them all the same.
             dataset = VariantDataset(examples, normalizer or VariantDataset.fit_normalizer(examples))
             scores.append(self._run(model, dataset.batch(range(len(dataset)))))
         made = self._triage_results(scores) if triage else self._delta_results(scores)
