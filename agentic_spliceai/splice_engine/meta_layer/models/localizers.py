@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,9 +64,9 @@ class _Localizer(MetaModule):
         """Return the probability of each position: float [B, L]."""
         return probabilities(self.task, self(alt, ref_base, alt_base))
 
+    @abstractmethod
     def _score(self, states: Tensor, change: Tensor) -> Tensor:
         """Map float [B, L, D] and [B, D] to logits [B, L]."""
-        raise NotImplementedError
 
 
 class AttentionPositionLocalizer(_Localizer):

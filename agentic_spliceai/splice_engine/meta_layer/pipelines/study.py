@@ -11,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from agentic_spliceai.splice_engine.base_layer.training.split import TEST, VALIDATION
+from agentic_spliceai.splice_engine.errors import SettingError
 from agentic_spliceai.splice_engine.meta_layer.config import MetaLayerConfig
 from agentic_spliceai.splice_engine.meta_layer.evaluation.bootstrap import Bootstrap
 from agentic_spliceai.splice_engine.meta_layer.evaluation.results import EvaluationResult
 from agentic_spliceai.splice_engine.meta_layer.evaluation.tables import to_markdown
+from agentic_spliceai.splice_engine.meta_layer.models.registry import model_class
 from agentic_spliceai.splice_engine.meta_layer.pipelines import sites, variants
 from agentic_spliceai.splice_engine.meta_layer.training.results import SeedRun, TrainingResult
 
@@ -180,7 +182,20 @@ def study_variants(
     device: str = "cpu",
     progress: bool = False,
 ) -> Study:
-    """Train on measured variants and evaluate on the test part; errors as `train_variants`."""
+    """Train on measured variants and evaluate on the test part.
+
+    Raises
+    ------
+    SettingError
+        If the model does not judge variants by triage and inclusion together, which is what this study measures.
+    TrainingDataError, CheckpointError
+        As `train_variants`.
+    """
+    if model_class(config.model.name).task != "multi_task":
+        raise SettingError(
+            f"The study of variants measures triage and inclusion; {config.model.name} does not give both.",
+            "Take a multi_task model such as variant_aware, or use training.trainer with your own evaluation.",
+        )
     training = variants.train_variants(config, data, progress=progress)
     single = [run.checkpoint for run in training.runs]
     members = variants.export_ensemble(single, data, config.output_dir / "ensemble", device=device)

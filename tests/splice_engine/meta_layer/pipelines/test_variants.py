@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from agentic_spliceai.splice_engine.base_layer.training.split import TEST, TRAIN, VALIDATION
+from agentic_spliceai.splice_engine.errors import SettingError
 from agentic_spliceai.splice_engine.meta_layer.checkpoint import read_card
-from agentic_spliceai.splice_engine.meta_layer.config import MetaLayerConfig
+from agentic_spliceai.splice_engine.meta_layer.config import MetaLayerConfig, ModelConfig
 from agentic_spliceai.splice_engine.meta_layer.data.measured import MeasuredVariant
 from agentic_spliceai.splice_engine.meta_layer.evaluation.bootstrap import Bootstrap
 from agentic_spliceai.splice_engine.meta_layer.evaluation.results import TriageReport
@@ -102,3 +103,9 @@ def test_figures_name_both_models_and_how_the_threshold_was_found(study: Study, 
     assert "chosen on validation" in page
     assert "seeds 1, 2 averaged" in page
     assert "Triage beside the base model's max_delta" in page
+
+
+def test_a_model_that_measures_something_else_is_refused(config: MetaLayerConfig, data: variants.VariantData) -> None:
+    other = config.model_copy(update={"model": ModelConfig(name="validated_delta")})
+    with pytest.raises(SettingError, match="validated_delta does not give both"):
+        study_variants(other, data)
