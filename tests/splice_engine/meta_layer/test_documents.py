@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import tokenize
@@ -95,7 +96,11 @@ def words(code: str) -> list[str]:
     """Names, numbers and texts of code, without what only joins them: the documents have lost some of that."""
     kinds = {tokenize.NAME, tokenize.NUMBER, tokenize.STRING}
     found = tokenize.generate_tokens(io.StringIO(code).readline)
-    return [token.string for token in found if token.type in kinds]
+    return [
+        repr(ast.literal_eval(token.string)) if token.type == tokenize.STRING else token.string
+        for token in found
+        if token.type in kinds
+    ]
 
 
 def examples(document: str) -> list[str]:
