@@ -141,6 +141,7 @@ def _artifacts(arguments: argparse.Namespace) -> int:
 
 
 def _sites(arguments: argparse.Namespace) -> int:
+    _require_training()
     from agentic_spliceai.splice_engine.meta_layer.evaluation.bootstrap import Bootstrap
     from agentic_spliceai.splice_engine.meta_layer.pipelines.study import study_sites
 
@@ -156,6 +157,7 @@ def _sites(arguments: argparse.Namespace) -> int:
 
 
 def _variants(arguments: argparse.Namespace) -> int:
+    _require_training()
     from agentic_spliceai.splice_engine.meta_layer.evaluation.bootstrap import Bootstrap
     from agentic_spliceai.splice_engine.meta_layer.pipelines.study import study_variants
     from agentic_spliceai.splice_engine.meta_layer.pipelines.variants import load_mfass_examples, split_variants
@@ -177,6 +179,14 @@ def _variants(arguments: argparse.Namespace) -> int:
         progress=not arguments.quiet,
     )
     return _finish(study, arguments.out or config.evaluation_dir)
+
+
+def _require_training() -> None:
+    """Say which extra is missing before anything is read."""
+    from agentic_spliceai.splice_engine.meta_layer.extras import require
+
+    for module in ("lightning", "pandas", "sklearn"):
+        require(module, purpose="training and evaluation")
 
 
 def _table(path: str | None, resources: Resources) -> Path:

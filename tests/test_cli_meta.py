@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 from agentic_spliceai.cli import main
 from agentic_spliceai.settings import reset_settings
+from agentic_spliceai.splice_engine import meta_layer
+from agentic_spliceai.splice_engine.errors import MissingExtraError
 from agentic_spliceai.splice_engine.meta_layer.checkpoint import (
     BaseProvenance,
     CheckpointContent,
@@ -96,3 +99,13 @@ def test_the_card_and_what_is_refused(model: Path, tmp_path: Path, capsys: pytes
     ]
     assert main(["meta", "artifacts", *arguments]) == 2
     assert "GRCh38" in capsys.readouterr().err
+
+
+def test_training_without_its_extra_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "lightning", None)
+    assert main(["meta", "sites", "--data-root", str(tmp_path), "--base-model", "small", "--quiet"]) == 2
+    assert "pip install 'agentic-spliceai[meta]'" in capsys.readouterr().err
+    with pytest.raises(MissingExtraError, match="Training needs lightning"):
+        _ = meta_layer.MetaTrainer

@@ -44,4 +44,8 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "MetaTrainer":
+        from agentic_spliceai.splice_engine.meta_layer.extras import require
+
+        require("lightning", purpose="training")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
