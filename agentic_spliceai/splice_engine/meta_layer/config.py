@@ -21,7 +21,7 @@ from agentic_spliceai.splice_engine.genome.types import GenomeBuild
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
-PRESETS = ("laptop", "gpu", "sites", "variants")
+PRESETS = ("laptop", "gpu", "sites", "variants", "hyenadna_finetune", "hyenadna_finetune_deep")
 """Names of the presets in `configs/meta_layer/`."""
 
 _COORDINATES = {GenomeBuild.GRCH37: "hg19", GenomeBuild.GRCH38: "hg38"}
@@ -271,7 +271,7 @@ class MetaLayerConfig(_Strict):
         """Return a preset.
 
         `laptop` (gated CNN, batch 32) and `gpu` (HyenaDNA, batch 128) suit a machine, `sites` and `variants` are the
-        two studies.
+        two studies, `hyenadna_finetune` and `hyenadna_finetune_deep` the documents' experiments of these names.
 
         Raises
         ------

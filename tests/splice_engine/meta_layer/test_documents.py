@@ -13,9 +13,13 @@ import pytest
 import torch
 
 from agentic_spliceai.splice_engine.meta_layer.checkpoint import load_checkpoint
+from agentic_spliceai.splice_engine.meta_layer.config import PRESETS, MetaLayerConfig, ModelConfig
 from agentic_spliceai.splice_engine.meta_layer.data.artifacts import write_artifacts
 from agentic_spliceai.splice_engine.meta_layer.data.gene_rows import ArtifactSettings
+from agentic_spliceai.splice_engine.meta_layer.data.variant_dataset import VariantDataset
+from agentic_spliceai.splice_engine.meta_layer.training.trainer import train
 from tests.splice_engine.meta_layer.data.artifact_toys import toy_world
+from tests.splice_engine.meta_layer.data.variant_toys import measured, toy_construct, toy_examples
 from tests.tools.test_meta_tools import small_context, write_model
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "meta-layer.md"
@@ -134,3 +138,43 @@ def test_the_design_documents_examples_are_on_the_page(mirror: Path) -> None:
             exec(compile(example, path.name, "exec"), {})
             seen += 1
     assert seen >= 4
+
+
+@pytest.mark.parametrize(
+    ("name", "encoder_rate", "head_rate", "layers", "batch"),
+    [("hyenadna_finetune", 5e-6, 5e-5, 2, 16 * 4), ("hyenadna_finetune_deep", 2.5e-6, 3e-5, 4, 8 * 8)],
+)
+def test_the_documents_fine_tuning(
+    name: str, encoder_rate: float, head_rate: float, layers: int, batch: int, tmp_path: Path
+) -> None:
+    """The configuration of each shell command `--exp NAME`, trained with its rates on a network of toy size."""
+    preset = MetaLayerConfig.preset(name)
+    assert preset.training.batch_size * preset.training.accumulate == batch
+    encoder = preset.model.options["encoder_options"]
+    assert (encoder["model_name"], encoder["unfreeze_last"]) == ("hyenadna-medium-160k-seqlen", layers)
+    shape = {"n_layer": 5, "d_model": 16, "d_inner": 32, "max_seq_len": 130, "emb_dim": 5}
+    options = {"hidden_dim": 16, "encoder_options": {**encoder, "pretrained": False, "hyena_config": shape}}
+    changes = [measured(f"v{i}", 3 + i, toy_construct()[3 + i], "G", psi=-0.9 * (i % 2)) for i in range(8)]
+    examples = toy_examples(*changes, center="variant")
+    normalizer = VariantDataset.fit_normalizer(examples)
+    training = VariantDataset(examples, normalizer)
+    held_out = [measured("h", 70, toy_construct()[70], "G", psi=-0.9, group="other")]
+    validation = VariantDataset(toy_examples(*held_out, center="variant"), normalizer)
+    config = preset.training.model_copy(update={"max_epochs": 1})
+    model = ModelConfig(name=preset.model.name, options=options)
+    run = train(model, training, validation, output_dir=tmp_path, config=config).best_run
+    rates = run.history[0]["lr"]
+    assert {group.split("_")[0] for group in rates} == {"encoder", "head"}
+    for group, rate in rates.items():
+        assert rate == pytest.approx(encoder_rate if group.startswith("encoder") else head_rate)
+    assert 0 < run.trainable < run.parameters
+
+
+def test_each_shell_command_has_its_configuration(mirror: Path) -> None:
+    folder = mirror.parent / "design-documents"
+    if not folder.is_dir():
+        pytest.skip("the design documents do not lie beside the mirror")
+    text = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.md"))
+    asked = set(re.findall(r"--exp (\w+)", text))
+    assert asked == {"hyenadna_finetune", "hyenadna_finetune_deep"}
+    assert asked <= set(PRESETS)
