@@ -165,13 +165,12 @@ def _variants(arguments: argparse.Namespace) -> int:
     config, resources = _config(arguments), _resources()
     model = resources.base_model(config.base_model)
     with _bar(arguments.quiet, "sequences") as progress:
-
-        def scored(done: int, total: int) -> None:
-            if progress is not None:
-                progress("scored", done, total)
-
-        table = _table(arguments.table, resources)
-        examples = load_mfass_examples(table, model, cache=config.eval_dir / "base_scores", progress=scored)
+        examples = load_mfass_examples(
+            _table(arguments.table, resources),
+            model,
+            cache=config.eval_dir / "base_scores",
+            progress=None if progress is None else lambda done, total: progress("scored", done, total),
+        )
     study = study_variants(
         config,
         split_variants(examples, config),

@@ -133,8 +133,8 @@ class Threshold(_Frozen):
     recall: float | None = None
     f1: float | None = None
     fpr: float | None = Field(default=None, description="False positive rate.")
-    n: int | None = Field(default=None, description="Examples.")
-    positives: int | None = None
+    n: int | None = Field(default=None, description="Examples, not their weights.")
+    positives: int | None = Field(default=None, description="Of these, true ones.")
 
 
 def choose_threshold(
@@ -157,7 +157,7 @@ def choose_threshold(
     split
         Name of the data. The evaluator refuses a threshold that was chosen on the split that it evaluates.
     weights : [N]
-        How much each example counts; by default once.
+        How much each example counts; by default once. A weight of 3 is three such rows, one of 0 is none.
     criterion
         `f1`: the largest F1, at equal F1 the higher threshold. `recall`: the highest threshold with at least
         `requested` recall. `fpr`: the lowest one with at most `requested` false positive rate.
@@ -172,7 +172,8 @@ def choose_threshold(
     Raises
     ------
     TrainingDataError
-        If one of the two classes is missing, or weights do not fit the scores or are no weights.
+        If one of the two classes is missing, targets or weights do not fit the scores, a target is neither 0 nor 1, a
+        score is not finite, or a weight is negative or not finite.
     SettingError
         If `requested` is missing, out of range or out of place, or the split is called `test`.
     """
@@ -189,11 +190,17 @@ def choose_threshold(
             f"Weights of shape {counts.shape} do not fit scores of shape {np.shape(score)}, or are no weights.",
             "Give one number from 0 on for each score.",
         )
+    if np.ndim(score) != 1:
+        raise SettingError(f"Scores have shape {np.shape(score)}, not [N].", "Take the scores of one class.")
     labels = np.asarray(target, dtype=np.float64)
-    counts = counts[~np.isnan(labels) & (labels != IGNORE_INDEX)] if labels.shape == counts.shape else counts
+    known = ~np.isnan(labels) & (labels != IGNORE_INDEX)
+    if labels.shape != counts.shape or not np.isin(labels[known], (0, 1)).all():
+        raise TrainingDataError(
+            f"Targets of shape {labels.shape} do not fit scores of shape {counts.shape}, or are not 0 or 1.",
+            "Give one target for each score: 1 where the class is present, 0 where it is not, NaN where unknown.",
+        )
+    counts = counts[known]
     s, t = _labelled(score, target, probabilities=False)
-    if s.ndim != 1:
-        raise SettingError(f"Scores have shape {s.shape}, not [N].", "Take the scores of one class.")
     order = np.argsort(-s, kind="stable")
     order = order[counts[order] > 0]  # an example without weight is none
     s, positive, counts = s[order], t[order] == 1, counts[order]

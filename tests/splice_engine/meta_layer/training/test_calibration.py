@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 from scipy.special import expit, softmax
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score, precision_recall_curve, roc_curve
 
 from agentic_spliceai.splice_engine.errors import SettingError, TrainingDataError
 from agentic_spliceai.splice_engine.meta_layer.training.calibration import (
@@ -14,6 +14,7 @@ from agentic_spliceai.splice_engine.meta_layer.training.calibration import (
     Isotonic,
     Platt,
     Temperature,
+    Threshold,
     choose_threshold,
     fit_calibration,
 )
@@ -166,6 +167,31 @@ def test_weighted_f1_is_scikit_learn_s() -> None:
     assert by_value[found.value] == pytest.approx(found.f1)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_the_weighted_threshold_is_the_best_point_of_scikit_learn_s_curves(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    # Sums of eighths are exact in binary, so that scores of equal F1 tie and the higher one has to win.
+    target, weights = random.integers(0, 2, 60), random.integers(1, 9, 60) / 8
+    score = np.round(random.normal(size=60) + target, 1)
+    precision, recall, level = precision_recall_curve(target, score, sample_weight=weights)
+    precision, recall = precision[:-1], recall[:-1]
+    total = precision + recall
+    f1 = np.divide(2 * precision * recall, total, out=np.zeros_like(total), where=total > 0)
+
+    found = choose_threshold(score, target, weights=weights)
+    assert found.value == level[np.isclose(f1, f1.max(), rtol=1e-12)].max()
+    at = level == found.value
+    assert (found.precision, found.recall, found.f1) == pytest.approx((precision[at][0], recall[at][0], f1.max()))
+    false, _, levels = roc_curve(target, score, sample_weight=weights, drop_intermediate=False)
+    assert found.fpr == pytest.approx(false[levels == found.value][0])
+
+    found = choose_threshold(score, target, weights=weights, criterion="recall", requested=0.8)
+    assert found.value == level[recall >= 0.8].max()
+    found = choose_threshold(score, target, weights=weights, criterion="fpr", requested=0.2)
+    assert found.fpr == pytest.approx(false[levels == found.value][0])
+    assert found.value == levels[(false <= 0.2) & np.isfinite(levels)].min()
+
+
 def test_examples_without_label_lose_their_weight_too() -> None:
     score, target = [0.9, 0.8, 0.7, 0.1], [1, np.nan, 0, 0]
     found = choose_threshold(score, target, weights=[1, 5, 2, 3])
@@ -182,9 +208,38 @@ def test_test_data_choose_no_threshold() -> None:
         choose_threshold([0.1, 0.2], [0, 1], weights=[1.0, 0.0])
 
 
+@pytest.mark.parametrize("weights", [[1.0, -1.0], [1.0, np.nan], [1.0, np.inf], [0.0, 0.0]])
+def test_weights_that_are_none_are_refused(weights: list[float]) -> None:
+    with pytest.raises(TrainingDataError, match=r"no weights|with a weight"):
+        choose_threshold([0.1, 0.2], [0, 1], weights=weights)
+
+
+@pytest.mark.parametrize("target", [[0, 1], [0, 1, 1, 0], [[0], [1], [1]], [0, 1, 2], [0, 1, np.inf], [0, 1, 0.5]])
+def test_targets_that_are_not_true_or_false_for_each_score_are_refused(target: list[float]) -> None:
+    with pytest.raises(TrainingDataError, match="do not fit scores of shape"):
+        choose_threshold([0.1, 0.2, 0.3], target)
+
+
+def test_scores_of_several_classes_and_scores_that_are_not_finite_choose_no_threshold() -> None:
+    with pytest.raises(SettingError, match="scores of one class"):
+        choose_threshold([[0.1, 0.9], [0.8, 0.2]], [1, 0])
+    with pytest.raises(TrainingDataError, match="not finite"):
+        choose_threshold([0.1, np.nan], [0, 1])
+
+
+def test_a_threshold_written_before_it_named_its_split_is_of_validation() -> None:
+    written = (
+        '{"value": 0.25, "criterion": "recall", "requested": 0.9, "precision": 0.5, "recall": 0.92, "f1": 0.65,'
+        ' "fpr": 0.1, "n": 200, "positives": 20}'
+    )
+    found = Threshold.model_validate_json(written)
+    assert (found.value, found.chosen_on, found.recall, found.positives) == (0.25, "validation", 0.92, 20)
+
+
 def test_thresholds_without_meaning_are_refused() -> None:
     for options in ({"requested": 0.5}, {"criterion": "recall"}, {"criterion": "fpr", "requested": 2.0}):
         with pytest.raises(SettingError, match="no meaning"):
             choose_threshold([0.1, 0.9], [0, 1], **options)  # type: ignore[arg-type]
-    with pytest.raises(TrainingDataError, match="one class"):
-        choose_threshold([0.1, 0.9], [1, 1])
+    for same in ([1, 1], [0, 0]):
+        with pytest.raises(TrainingDataError, match="one class"):
+            choose_threshold([0.1, 0.9], same)
