@@ -24,6 +24,7 @@ EXIT_OK = 0
 _PARTS = ("train", "validation", "test")
 _ALL = 10**6
 _CHUNK = 64
+_RUN = "20260101_000000"
 
 
 def add_meta(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -31,7 +32,7 @@ def add_meta(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     meta = commands.add_parser("meta", help="train, evaluate and use the meta-layer")
     actions = meta.add_subparsers(metavar="ACTION", required=True)
 
-    p = _study(actions, "artifacts", "score genes with a base model and write what the meta-layer learns from", "sites")
+    p = _base(actions, "artifacts", "score genes with a base model and write what the meta-layer learns from", "sites")
     p.add_argument("--genome", default="GRCh38", help="genome to score (default: %(default)s)")
     p.add_argument("--annotation", metavar="FILE", help="GTF or GFF3 instead of the genome's own")
     p.add_argument("--chromosomes", nargs="+", metavar="NAME", help="only these (default: all)")
@@ -79,26 +80,35 @@ def add_meta(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     p.set_defaults(handler=_card)
 
 
-def _study(
+def _base(
     actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, what: str, preset: str
 ) -> argparse.ArgumentParser:
     p = actions.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}. Goes on where it stopped.")
     p.add_argument("--config", default=preset, help="YAML file or preset (default: %(default)s)")
     p.add_argument("--base-model", metavar="NAME", help="instead of the configuration's")
     p.add_argument("--data-root", type=Path, default=Path("data"), help="folder of artifacts and runs (default: data)")
-    p.add_argument("--run", default="20260101_000000", metavar="NAME", help="name of the run, YYYYMMDD_HHMMSS")
+    p.add_argument("--quiet", action="store_true", help="no progress")
+    return p
+
+
+def _study(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, what: str, preset: str
+) -> argparse.ArgumentParser:
+    p = _base(actions, name, what, preset)
+    p.add_argument(
+        "--run", default=_RUN, metavar="NAME", help="name of the run, YYYYMMDD_HHMMSS (default: %(default)s)"
+    )
     p.add_argument("--seeds", type=int, nargs="+", help="instead of the configuration's")
     p.add_argument("--epochs", type=int, help="at most so many, instead of the configuration's")
     p.add_argument("--draws", type=int, default=1000, help="bootstrap draws (default: %(default)s)")
-    p.add_argument("--out", type=Path, help="folder for figures and tables (default: evaluation/ of the run)")
-    p.add_argument("--quiet", action="store_true", help="no progress")
+    p.add_argument("--out", type=Path, help="folder for figures and tables (default: in evaluation/ of the run)")
     return p
 
 
 def _config(arguments: argparse.Namespace) -> MetaLayerConfig:
     from agentic_spliceai.splice_engine.meta_layer.config import PRESETS, MetaLayerConfig
 
-    values: dict[str, Any] = {"data_root": arguments.data_root, "timestamp": arguments.run}
+    values: dict[str, Any] = {"data_root": arguments.data_root, "timestamp": getattr(arguments, "run", _RUN)}
     if arguments.base_model:
         values["base_model"] = arguments.base_model
     if arguments.config in PRESETS:
@@ -106,9 +116,9 @@ def _config(arguments: argparse.Namespace) -> MetaLayerConfig:
     else:
         config = MetaLayerConfig.from_yaml(Path(arguments.config), **values)
     changes: dict[str, Any] = {}
-    if arguments.seeds:
+    if getattr(arguments, "seeds", None):
         changes["seeds"] = arguments.seeds
-    if arguments.epochs:
+    if getattr(arguments, "epochs", None):
         changes["max_epochs"] = arguments.epochs
     training = type(config.training).model_validate(config.training.model_dump() | changes)
     return config.model_copy(update={"training": training})
@@ -153,7 +163,8 @@ def _sites(arguments: argparse.Namespace) -> int:
         bootstrap=Bootstrap(draws=arguments.draws),
         progress=not arguments.quiet,
     )
-    return _finish(study, arguments.out or config.evaluation_dir)
+    name = f"sites-{arguments.folds}-folds" if arguments.folds else "sites"
+    return _finish(study, arguments.out or config.evaluation_dir / name)
 
 
 def _variants(arguments: argparse.Namespace) -> int:
@@ -177,7 +188,7 @@ def _variants(arguments: argparse.Namespace) -> int:
         bootstrap=Bootstrap(draws=arguments.draws),
         progress=not arguments.quiet,
     )
-    return _finish(study, arguments.out or config.evaluation_dir)
+    return _finish(study, arguments.out or config.evaluation_dir / "variants")
 
 
 def _require_training() -> None:
@@ -223,10 +234,14 @@ def _predict(arguments: argparse.Namespace) -> int:
         rows: dict[int, list[VariantPrediction]] = {}
         for row in run([given.raw or given.text for _, given in good], bundle.genome, bundle.annotation, model):
             index = good[row.index][0]
-            rows.setdefault(index, []).append(row.model_copy(update={"index": index}))
+            rows.setdefault(index, []).append(
+                row.model_copy(update={"index": index, "id": good[row.index][1].id or None})
+            )
         for index, given in chunk:
             if given.not_scored is not None:
-                rows[index] = [VariantPrediction(index=index, text=given.text, not_scored=given.not_scored)]
+                rows[index] = [
+                    VariantPrediction(index=index, text=given.text, id=given.id or None, not_scored=given.not_scored)
+                ]
             for row in rows[index]:
                 print(row.model_dump_json(exclude_none=True))
     return EXIT_OK
@@ -261,9 +276,13 @@ def _summary(arguments: argparse.Namespace) -> int:
 
 def _card(arguments: argparse.Namespace) -> int:
     from agentic_spliceai.splice_engine.meta_layer.checkpoint import read_card
+    from agentic_spliceai.splice_engine.meta_layer.inference import checkpoints_in
 
-    card = read_card(Path(arguments.model))
-    print(json.dumps({"sha256": card.sha256, "same_code": card.same_code, **card.model_dump(mode="json")}, indent=1))
+    path = Path(arguments.model).expanduser()
+    for one in (checkpoints_in(path) or [path]) if path.is_dir() else [path]:
+        card = read_card(one)
+        about = {"sha256": card.sha256, "same_code": card.same_code}
+        print(json.dumps(about | card.model_dump(mode="json"), indent=1))
     return EXIT_OK
 
 
@@ -271,7 +290,10 @@ def _predictor(model: str) -> MetaPredictor:
     from agentic_spliceai.settings import get_settings
     from agentic_spliceai.splice_engine.meta_layer.inference import MetaPredictor
 
-    return MetaPredictor.load(Path(model).expanduser(), device=get_settings().device)
+    predictor = MetaPredictor.load(Path(model).expanduser(), device=get_settings().device)
+    if not predictor.same_code:
+        sys.stderr.write("note: the model was trained with another version of the code of models and features\n")
+    return predictor
 
 
 def _base_name(predictor: MetaPredictor) -> str:

@@ -321,7 +321,7 @@ def _meta(gene: GeneInterpretation) -> tuple[str, ...]:
     if triage.status is MetaStatus.PREDICTED and triage.probability is not None:
         sentence = f"Probability that the variant alters splicing: {triage.probability:.2f}"
         if triage.probability_low is not None and triage.probability_high is not None:
-            sentence += f" (95 % interval {triage.probability_low:.2f} to {triage.probability_high:.2f})"
+            sentence += f" (over seeds {triage.probability_low:.2f} to {triage.probability_high:.2f})"
         if triage.threshold is not None:
             side = "at or above" if triage.probability >= triage.threshold else "below"
             sentence += f", {side} the threshold {triage.threshold:.2f}"

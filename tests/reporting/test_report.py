@@ -227,7 +227,7 @@ def test_thresholds_that_are_not_the_predictors_own_are_named_as_such() -> None:
 def test_meta_layer_speaks_or_says_that_it_cannot() -> None:
     assert "There is no trained meta-layer model yet." in page(toys.shift).text
     told = page(toys.skipping).text
-    assert "0.97 (95 % interval 0.91 to 0.99), at or above the threshold 0.42" in told
+    assert "0.97 (over seeds 0.91 to 0.99), at or above the threshold 0.42" in told
     assert "donor −0.91, acceptor −0.37" in told
 
 

@@ -62,7 +62,12 @@ class ModelCard(_Frozen):
     features: tuple[str, ...] = Field(default=(), description="Names of the scalar features, in order.")
     normaliser: dict[str, Any] | None = Field(default=None, description="Its numbers, fitted on training data.")
     base: BaseProvenance | None = None
-    data_digest: str | None = Field(default=None, description="Of the training data.")
+    window: int | None = Field(default=None, description="Positions of the sequences that it was trained on.")
+    sequence_form: str | None = Field(default=None, description="one_hot or tokens, where the data say so.")
+    domain: dict[str, float] = Field(
+        default_factory=dict, description="How far the training variants reach: site_distance and allele_length, nt."
+    )
+    data_digest: str | None = Field(default=None, description="Of every training and validation example.")
     code_digest: str = Field(default="", description="`code_digest()` when the model was trained.")
     thresholds: dict[str, Threshold] = Field(default_factory=dict, description="By what they are for.")
     calibration: dict[str, Calibration] = Field(default_factory=dict, description="By the output they are for.")

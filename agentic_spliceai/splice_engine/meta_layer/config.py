@@ -185,6 +185,9 @@ class MetaLayerConfig(_Strict):
         values["genome_build"] = build
         values["annotation_source"] = values.get("annotation_source") or entry.annotation_source
         values["coordinate_column"] = values.get("coordinate_column") or _COORDINATES.get(build, str(build))
+        expected = _COORDINATES.get(build)
+        if expected is not None and values["coordinate_column"] != expected:
+            raise ValueError(f"coordinate_column {values['coordinate_column']!r} is not {build}'s, which is {expected}")
         values["timestamp"] = values.get("timestamp") or datetime.now(UTC).strftime("%Y%m%d_%H%M%S")
         return values
 

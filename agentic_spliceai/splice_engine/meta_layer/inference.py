@@ -40,7 +40,11 @@ from agentic_spliceai.splice_engine.meta_layer.data.normalization import Normali
 from agentic_spliceai.splice_engine.meta_layer.data.schema import FEATURE_NAMES
 from agentic_spliceai.splice_engine.meta_layer.data.variant_classes import VariantClass
 from agentic_spliceai.splice_engine.meta_layer.data.variant_dataset import VariantDataset
-from agentic_spliceai.splice_engine.meta_layer.data.variant_examples import build_examples
+from agentic_spliceai.splice_engine.meta_layer.data.variant_examples import (
+    VariantExamples,
+    build_examples,
+    site_distance,
+)
 from agentic_spliceai.splice_engine.meta_layer.data.variant_features import VARIANT_FEATURES
 from agentic_spliceai.splice_engine.meta_layer.data.variant_inputs import (
     GENOMIC_WINDOW,
@@ -59,6 +63,7 @@ from agentic_spliceai.splice_engine.meta_layer.training.tasks import Scores, mod
 _TRIAGE = ("binary", "effect_type", "multi_task")
 _DELTA = ("delta", "paired_delta", "multi_task")
 _SITES = ("classification", "recalibration")
+_READS_BASE = {"features", "base", "base_ref", "base_alt", "hidden_ref", "hidden_alt"}
 _CHUNK = 64
 _OVERLAP = 500  # context on either side of a tile of the per-position model, nt
 _TILE = 5_000
@@ -113,7 +118,7 @@ class MetaPredictor:
 
     @classmethod
     def load(cls, source: Path | Sequence[Path], *, device: str = "cpu", strict: bool = False) -> Self:
-        """Load one checkpoint, several, or all `.safetensors` files of a folder.
+        """Load one checkpoint, several, or those of a folder; see `checkpoints_in`.
 
         Parameters
         ----------
@@ -130,7 +135,7 @@ class MetaPredictor:
             If a file is missing or damaged, a folder has none, or the members do not belong together.
         """
         if isinstance(source, Path):
-            paths: Sequence[Path] = sorted(source.glob("*.safetensors")) if source.is_dir() else [source]
+            paths: Sequence[Path] = checkpoints_in(source) if source.is_dir() else [source]
             if not paths:
                 raise CheckpointError(f"{source} holds no checkpoint.", "Give a folder with .safetensors files.")
         else:
@@ -151,6 +156,11 @@ class MetaPredictor:
     def base(self) -> BaseProvenance | None:
         """The base model whose scores it reads."""
         return self.card.base
+
+    @property
+    def same_code(self) -> bool:
+        """Whether models and features are defined by the code that every member was trained with."""
+        return all(card.same_code for card in self.cards)
 
     @property
     def card_sha256(self) -> str:
@@ -194,23 +204,24 @@ class MetaPredictor:
         self._require(_SITES, "recalibrate sites", base_model)
         track = score_gene(gene, genome, base_model)
         base = track.mean
-        data = self._data
-        flank = max(FLANK, data.window // 2)
+        single = self.task == "classification"
+        flank = max(FLANK, self._window // 2 if single else _OVERLAP)
         bases = genome.fetch_padded(gene.contig, gene.start - flank, gene.end + flank)
         codes = encode(reverse_complement(bases) if gene.strand is Strand.MINUS else bases)
-        if self.task == "recalibration":
-            inside = codes[flank : len(codes) - flank]
-            members = [_tiled(model, inside, base, self.device) for model in self._models]
+        if not single:
+            # As in training: the genome's own bases beyond the gene, where the base model has no scores.
+            padded = np.pad(base, ((flank, flank), (0, 0)))
+            members = [_tiled(model, codes, padded, self.device)[flank : flank + len(base)] for model in self._models]
             judged = np.ones(len(track), dtype=bool)
         else:
             self._require_features(FEATURE_NAMES)
-            least = data.floor if floor is None else floor
+            least = self._floor if floor is None else floor
             rows = np.flatnonzero(base[:, :2].max(axis=1) >= least)
             judged = np.zeros(len(track), dtype=bool)
             judged[rows] = True
             raw = gene_features(track, codes[flank - FLANK : len(codes) - (flank - FLANK)], rows)
-            form = one_hot if data.sequence_form == "one_hot" else tokens
-            half = data.window // 2
+            form = tokens if self.card.sequence_form == "tokens" else one_hot
+            half = self._window // 2
             members = []
             for model, normalizer in zip(self._models, self._normalizers, strict=True):
                 assert normalizer is not None  # `_require_features` has seen to it
@@ -304,7 +315,7 @@ class MetaPredictor:
         *,
         triage: bool,
     ) -> Iterator[VariantPrediction]:
-        if self.card.features:
+        if any("features" in model.inputs for model in self._models):
             self._require_features(VARIANT_FEATURES)
         stream = enumerate(variants)
         while chunk := list(islice(stream, _CHUNK)):
@@ -321,8 +332,17 @@ class MetaPredictor:
     ) -> Iterator[VariantPrediction]:
         rows: list[dict[str, Any]] = []
         queries: list[_Query] = []
+        about = {
+            "base_model": f"{base_model.info.name} {base_model.info.version}",
+            "genome_id": genome.identity,
+            "annotation_sha256": annotation.digest,
+        }
         for index, given in chunk:
-            row: dict[str, Any] = {"index": index, "text": given.text if isinstance(given, RawVariant) else str(given)}
+            row: dict[str, Any] = {
+                **about,
+                "index": index,
+                "text": given.text if isinstance(given, RawVariant) else str(given),
+            }
             try:
                 if isinstance(given, str):
                     variant = resolve_variant(given, genome, annotation)
@@ -331,7 +351,7 @@ class MetaPredictor:
                 row["variant"] = variant
                 for gene in _genes(variant, annotation, only):
                     rows.append({**row, "gene_id": gene.id, "gene_name": gene.name, "query": len(queries)})
-                    queries.append(_Query(str(variant), variant, gene.name or gene.id))
+                    queries.append(_Query(str(variant), variant, gene.id))
             except SpliceEngineError as error:
                 rows.append({**row, "not_scored": error.as_not_scored()})
         context = base_model.info.context
@@ -349,14 +369,31 @@ class MetaPredictor:
         examples = build_examples(inputs, base_model, window=GENOMIC_WINDOW, center="variant")
         scores = []
         for model, normalizer in zip(self._models, self._normalizers, strict=True):
-            # A model without a normaliser reads no scalar features; the batch has them all the same.
-            dataset = VariantDataset(examples, normalizer or VariantDataset.fit_normalizer(examples))
+            dataset = VariantDataset(examples, normalizer)
             scores.append(self._run(model, dataset.batch(range(len(dataset)))))
-        made = self._triage_results(scores) if triage else self._delta_results(scores)
+        caveats = self._caveats(examples)
+        made = self._triage_results(scores, caveats) if triage else self._delta_results(scores, caveats)
         key = "triage" if triage else "delta"
         return {i: {key: made[row]} for i, row in enumerate(examples.input_row.tolist()) if row >= 0}
 
-    def _triage_results(self, scores: Sequence[Scores]) -> list[TriageResult]:
+    def _caveats(self, examples: VariantExamples) -> list[tuple[str, ...]]:
+        """Say of each example in what it lies outside of what the model was trained on."""
+        found: list[tuple[str, ...]] = []
+        domain = self.card.domain
+        lengths = examples.end - examples.start
+        for away, length in zip(site_distance(examples).tolist(), lengths.tolist(), strict=True):
+            notes = []
+            if np.isinf(away):
+                notes.append("the transcript has no splice site")
+            elif away > domain.get("site_distance", np.inf):
+                reach = domain["site_distance"]
+                notes.append(f"the nearest annotated site is {away:,.0f} nt away, in training at most {reach:,.0f}")
+            if length > domain.get("allele_length", np.inf):
+                notes.append(f"the change is {length:,} nt long, in training at most {domain['allele_length']:,.0f}")
+            found.append(tuple(notes))
+        return found
+
+    def _triage_results(self, scores: Sequence[Scores], caveats: Sequence[tuple[str, ...]]) -> list[TriageResult]:
         members = []
         for score, card in zip(scores, self.cards, strict=True):
             values = score["score"]
@@ -370,7 +407,8 @@ class MetaPredictor:
         return [
             TriageResult(
                 status=MetaStatus.PREDICTED,
-                message=_triage_words(p, value),
+                message=_with_caveats(_triage_words(p, value), caveats[i]),
+                caveats=caveats[i],
                 probability=p,
                 probability_low=None if low is None else float(low[i]),
                 probability_high=None if high is None else float(high[i]),
@@ -380,19 +418,20 @@ class MetaPredictor:
             for i, p in enumerate(probabilities.mean(axis=0).clip(0, 1).tolist())
         ]
 
-    def _delta_results(self, scores: Sequence[Scores]) -> list[DeltaPrediction]:
+    def _delta_results(self, scores: Sequence[Scores], caveats: Sequence[tuple[str, ...]]) -> list[DeltaPrediction]:
         if self.task == "multi_task":
             inclusion = np.mean([s["psi_score"] for s in scores], axis=0).clip(-1, 1)
             sites = np.mean([s["site_score"] for s in scores], axis=0).argmax(axis=1)
             return [
                 DeltaPrediction(
                     status=MetaStatus.PREDICTED,
-                    message=f"Predicted change of the exon's inclusion: {psi:+.2f}.",
+                    message=_with_caveats(f"Predicted change of the exon's inclusion: {psi:+.2f}.", notes),
+                    caveats=notes,
                     inclusion=psi,
                     site=AffectedSite(site).name.lower(),
                     model_card_sha256=self.card_sha256,
                 )
-                for psi, site in zip(inclusion.tolist(), sites.tolist(), strict=True)
+                for psi, site, notes in zip(inclusion.tolist(), sites.tolist(), caveats, strict=True)
             ]
         mean = np.mean([s["score"] for s in scores], axis=0)
         if self.task == "paired_delta":  # [N, L, 2]: the largest change of each kind, wherever it is
@@ -401,20 +440,36 @@ class MetaPredictor:
         return [
             DeltaPrediction(
                 status=MetaStatus.PREDICTED,
-                message=f"Predicted change of donor {donor:+.2f}, of acceptor {acceptor:+.2f}.",
+                message=_with_caveats(f"Predicted change of donor {donor:+.2f}, of acceptor {acceptor:+.2f}.", notes),
+                caveats=notes,
                 donor=donor,
                 acceptor=acceptor,
                 model_card_sha256=self.card_sha256,
             )
-            for donor, acceptor in mean[:, :2].clip(-1, 1).tolist()
+            for (donor, acceptor), notes in zip(mean[:, :2].clip(-1, 1).tolist(), caveats, strict=True)
         ]
 
     # -- what all share ----------------------------------------------------------------------------------------------
 
     @property
-    def _data(self) -> DataConfig:
+    def _floor(self) -> float:
         config = self.card.config
-        return DataConfig.model_validate(config["data"]) if config else DataConfig()
+        return DataConfig.model_validate(config["data"]).floor if config else 0.0
+
+    @property
+    def _window(self) -> int:
+        """Length of the windows that the model was trained on.
+
+        Raises
+        ------
+        CheckpointError
+            If the card does not say.
+        """
+        if self.card.window is None:
+            raise CheckpointError(
+                "The model does not say how long the sequences were that it was trained on.", "Train it again."
+            )
+        return self.card.window
 
     def _require(self, tasks: Sequence[str], what: str, base_model: BaseModel) -> None:
         if self.task not in tasks:
@@ -423,7 +478,12 @@ class MetaPredictor:
                 f"Take one that was trained for {', '.join(tasks)}.",
             )
         given = BaseProvenance.of(base_model.info)
-        if self.base is not None and given != self.base:
+        if self.base is None:
+            if any(_READS_BASE & set(model.inputs) for model in self._models):
+                raise CheckpointError(
+                    "The model reads a base model's scores and does not say of which.", "Train it again."
+                )
+        elif given != self.base:
             raise CheckpointError(
                 f"The model was trained on the scores of {self.base.predictor} {self.base.version}, "
                 f"not of {given.predictor} {given.version} with these weights.",
@@ -446,6 +506,11 @@ class MetaPredictor:
     def _calibrated(scores: npt.NDArray[Any], card: ModelCard, output: str) -> npt.NDArray[Any]:
         calibration = card.calibration.get(output)
         return scores if calibration is None else calibration.apply(scores)
+
+
+def checkpoints_in(folder: Path) -> list[Path]:
+    """Return the checkpoints of a folder: its `.safetensors` files, or the best of each seed of a training."""
+    return sorted(folder.glob("*.safetensors")) or sorted(folder.glob("seed_*/best.safetensors"))
 
 
 def _genes(variant: Variant, annotation: GeneAnnotation, only: str | None) -> tuple[Gene, ...]:
@@ -481,7 +546,7 @@ def _interval(
     """Return the range of the members' probabilities [M, N] about their mean, or none for a single member.
 
     The mean of the log-odds plus and minus 1.96 standard deviations over members: how far another training of the same
-    model may differ. It does not cover what all members have in common.
+    model may differ. It covers nothing that all members have in common, and is no confidence interval.
     """
     if len(probabilities) < 2:
         return None, None
@@ -492,6 +557,10 @@ def _interval(
     low = np.minimum(1 / (1 + np.exp(-(odds.mean(axis=0) - half))), mean)
     high = np.maximum(1 / (1 + np.exp(-(odds.mean(axis=0) + half))), mean)
     return low, high
+
+
+def _with_caveats(message: str, caveats: Sequence[str]) -> str:
+    return f"{message} Outside of what the model was trained on: {'; '.join(caveats)}." if caveats else message
 
 
 def _triage_words(probability: float, threshold: float | None) -> str:

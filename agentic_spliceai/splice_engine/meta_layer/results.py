@@ -29,9 +29,17 @@ class TriageResult(BaseModel):
     status: MetaStatus
     message: str = Field(description="One sentence for a person.")
     probability: float | None = Field(default=None, ge=0, le=1)
-    probability_low: float | None = Field(default=None, ge=0, le=1, description="Lower end of the 95 % interval.")
-    probability_high: float | None = Field(default=None, ge=0, le=1, description="Upper end of the 95 % interval.")
+    probability_low: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Lower end of the spread over seeds: 1.96 standard deviations of the log-odds; no interval.",
+    )
+    probability_high: float | None = Field(default=None, ge=0, le=1, description="Upper end of the spread over seeds.")
     threshold: float | None = Field(default=None, ge=0, le=1, description="From this on: splice-altering.")
+    caveats: tuple[str, ...] = Field(
+        default=(), description="In what the variant lies outside of what the model was trained on."
+    )
     model_card_sha256: str | None = None
 
 
@@ -47,6 +55,9 @@ class DeltaPrediction(BaseModel):
     inclusion: float | None = Field(
         default=None, ge=-1, le=1, description="Change of the exon's inclusion (delta PSI)."
     )
+    caveats: tuple[str, ...] = Field(
+        default=(), description="In what the variant lies outside of what the model was trained on."
+    )
     site: str | None = Field(default=None, description="Annotated site that is hit most: none, acceptor, donor, both.")
     model_card_sha256: str | None = None
 
@@ -58,6 +69,10 @@ class VariantPrediction(BaseModel):
 
     index: int = Field(ge=0, description="Which input, 0-based.")
     text: str = Field(description="The input as given.")
+    id: str | None = Field(default=None, description="The input's own id, such as the VCF's.")
+    base_model: str | None = Field(default=None, description="Name and version of the model that made the scores.")
+    genome_id: str | None = Field(default=None, description="Which genome file.")
+    annotation_sha256: str | None = Field(default=None, description="Which annotation file.")
     variant: Variant | None = None
     gene_id: str | None = None
     gene_name: str | None = None

@@ -79,6 +79,7 @@ def test_presets_are_what_the_documents_ask_for() -> None:
         ("training: {learning_rate: .nan}", "finite"),
         ("genome_build: hg99", "unknown genome build 'hg99'"),
         ("timestamp: yesterday", "timestamp"),
+        ("coordinate_column: hg19", "'hg19' is not GRCh38's, which is hg38"),
         ("- a list", "no mapping"),
         ("a: [", "no YAML"),
     ],

@@ -14,6 +14,7 @@ import torch
 from agentic_spliceai.splice_engine.base_layer.model import EnsembleModel
 from agentic_spliceai.splice_engine.base_layer.registry import load_base_model
 from agentic_spliceai.splice_engine.errors import CheckpointError
+from agentic_spliceai.splice_engine.genome.annotation import GeneAnnotation
 from agentic_spliceai.splice_engine.genome.bundle import GenomeBundle, open_genome
 from agentic_spliceai.splice_engine.genome.types import Gene
 from agentic_spliceai.splice_engine.meta_layer import inference
@@ -90,6 +91,7 @@ def site_member(base_model: EnsembleModel, name: str, **options: object) -> Chec
             normaliser=normalizer.as_dict() if name == "meta_splice" else None,
             base=BaseProvenance.of(base_model.info),
             task=model.task,
+            window=501,
         ),
     )
 
@@ -192,6 +194,75 @@ def test_what_does_not_fit_is_refused(demo: GenomeBundle, base_model: EnsembleMo
         MetaPredictor([])
 
 
+def test_a_card_that_does_not_say_enough_is_refused(demo: GenomeBundle, base_model: EnsembleModel, gene: Gene) -> None:
+    """Nothing is fitted on, or assumed for, what is asked."""
+    with pytest.raises(CheckpointError, match="without their normalisation"):
+        triage([variant_member(base_model, features=(), normaliser=None)], demo, base_model, [DONOR])
+    with pytest.raises(CheckpointError, match="does not say of which"):
+        triage([variant_member(base_model, base=None)], demo, base_model, [DONOR])
+    options = {"encoder": "cnn", "hidden_dim": 16, "num_features": len(FEATURE_NAMES), "fusion": "concat"}
+    silent = site_member(base_model, "meta_splice", **options)
+    card = silent.card.model_copy(update={"window": None})
+    with pytest.raises(CheckpointError, match="how long the sequences were"):
+        MetaPredictor([CheckpointContent(silent.model, card)]).recalibrate(gene, demo.genome, base_model)
+
+
+def test_the_answer_does_not_depend_on_the_company(demo: GenomeBundle, base_model: EnsembleModel) -> None:
+    member = variant_member(base_model, name="validated_delta")
+    assert "features" not in member.model.inputs
+    bare = CheckpointContent(member.model, ModelCard(task="delta", base=member.card.base))
+    arguments = (demo.genome, demo.annotation, base_model)
+    (alone,) = MetaPredictor([bare]).predict_delta([DONOR], *arguments)
+    first, *_ = MetaPredictor([bare]).predict_delta([DONOR, "minigene-2139-G-T", "minigene-2139-G-C"], *arguments)
+    assert alone.delta is not None
+    assert first.delta is not None
+    assert alone.delta.donor == pytest.approx(first.delta.donor, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["", "SAME"])
+def test_genes_that_overlap_under_one_name_keep_their_own_answers(
+    name: str, demo: GenomeBundle, base_model: EnsembleModel, tmp_path: Path
+) -> None:
+    rows = []
+    for gene, strand in (("GA", "+"), ("GB", "-")):
+        attributes = f'gene_id "{gene}"; transcript_id "{gene}.1";' + (f' gene_name "{name}";' if name else "")
+        for start, end in ((1201, 1500), (2021, 2138), (3001, 3200)):
+            rows.append(f"minigene\ttoy\texon\t{start}\t{end}\t.\t{strand}\t.\t{attributes}\n")
+    (tmp_path / "two.gtf").write_text("".join(rows))
+    annotation = GeneAnnotation.load(tmp_path / "two.gtf")
+    predictor = MetaPredictor([variant_member(base_model)])
+    both = list(predictor.triage([DONOR], demo.genome, annotation, base_model))
+    assert [row.gene_id for row in both] == ["GA", "GB"]
+    probabilities = [row.triage.probability for row in both if row.triage]
+    assert probabilities[0] != pytest.approx(probabilities[1], abs=1e-3)
+    (only,) = predictor.triage([DONOR], demo.genome, annotation, base_model, gene="GB")
+    assert only.triage is not None
+    assert only.triage.probability == pytest.approx(probabilities[1], abs=1e-6)
+
+
+def test_what_the_model_was_not_trained_on_is_said(
+    demo: GenomeBundle, base_model: EnsembleModel, tmp_path: Path
+) -> None:
+    member = variant_member(base_model, domain={"site_distance": 5.0, "allele_length": 1.0})
+    bases = demo.genome.fetch_padded("minigene", 2199, 2203)
+    inputs = [DONOR, f"minigene-2200-{bases[0]}-{'A' if bases[0] != 'A' else 'C'}", f"minigene-2200-{bases}-{bases[0]}"]
+    rows = triage([member], demo, base_model, inputs)
+    notes = [row.triage.caveats for row in rows if row.triage]
+    assert notes[0] == ()
+    assert len(notes[1]) == 1
+    assert "in training at most 5" in notes[1][0]
+    assert any("nt long" in note for note in notes[2])
+    assert rows[1].triage is not None
+    assert notes[1][0] in rows[1].triage.message
+    whole = 'gene_id "G"; transcript_id "G.1";'
+    (tmp_path / "one.gtf").write_text(f"minigene\ttoy\texon\t1201\t3200\t.\t+\t.\t{whole}\n")
+    (row,) = MetaPredictor([member]).triage([DONOR], demo.genome, GeneAnnotation.load(tmp_path / "one.gtf"), base_model)
+    assert row.triage is not None
+    assert row.triage.caveats == ("the transcript has no splice site",)
+    assert row.base_model == "small 1"
+    assert row.annotation_sha256
+
+
 def test_files_and_folders(tmp_path: Path, demo: GenomeBundle, base_model: EnsembleModel) -> None:
     members = [variant_member(base_model, seed) for seed in (1, 2)]
     for member in members:
@@ -224,7 +295,7 @@ def test_an_untrained_model_of_positions_is_the_base_model(
     scale = [plain.card.normaliser["std"][c] for c in columns]
     shift = [plain.card.normaliser["mean"][c] for c in columns]
     member = site_member(base_model, "meta_splice", **options, base_logits=columns, base_scale=scale, base_shift=shift)
-    track = MetaPredictor([member]).recalibrate(gene, demo.genome, base_model)
+    track = MetaPredictor([member]).recalibrate(gene, demo.genome, base_model, floor=1e-3)
     assert 0 < track.recalibrated.sum() < len(track.recalibrated)
     # The ensemble's mean of log-odds is not the log-odds of its mean, so this is near, not equal.
     assert np.abs(track.probabilities - track.base)[track.recalibrated].max() < 0.1

@@ -35,7 +35,7 @@ class MetaLayerDataset(Dataset[Batch]):
     rows : int64 [n]
         Rows of the part; by default all.
     part
-        `train`, `validation` or `test`.
+        `train`, `validation` or `test`; must be given as `train` for a scale to be learned from these rows.
     normalizer
         Scale of the features. Only the training part may do without: it learns its own.
     form
@@ -54,6 +54,10 @@ class MetaLayerDataset(Dataset[Batch]):
         As given or learned.
     groups : list of str
         Group of each example.
+    window
+        Positions of each sequence.
+    base_model : dict or None
+        Name, version and weights' digests of the model that made the scores, where the artifacts say so.
     labels : int64 [n]
         `SpliceClass` of each example.
 
@@ -70,7 +74,7 @@ class MetaLayerDataset(Dataset[Batch]):
         table: ArtifactTable,
         rows: npt.NDArray[np.int64] | None = None,
         *,
-        part: str = TRAIN,
+        part: str | None = None,
         normalizer: Normalizer | None = None,
         form: Form = "one_hot",
         window: int | None = None,
@@ -79,13 +83,13 @@ class MetaLayerDataset(Dataset[Batch]):
     ) -> None:
         self._rows = np.arange(len(table)) if rows is None else np.asarray(rows, dtype=np.int64)
         if not len(self._rows):
-            raise TrainingDataError(f"The {part} part has no example.", "Check the split.")
+            raise TrainingDataError(f"The {part or 'data'} part has no example.", "Check the split.")
         features = table.features[self._rows]
         if normalizer is None:
             if part != TRAIN:
                 raise TrainingDataError(
-                    f"The {part} part comes without a normaliser, and may not learn one from itself.",
-                    "Pass the training part's normaliser.",
+                    f"The {part or 'data'} part comes without a normaliser, and may not learn one from itself.",
+                    "Pass the training part's normaliser; only part='train' learns its own.",
                 )
             normalizer = Normalizer.fit(features, table.feature_names)
         width = table.sequences.shape[1]
@@ -95,6 +99,7 @@ class MetaLayerDataset(Dataset[Batch]):
                 f"A window of {window} nt cannot be cut from {width} nt.", "Give an odd number up to it."
             )
         self.part, self.form, self.normalizer = part, form, normalizer
+        self.window, self.base_model = window, table.base_model
         self.groups: list[str] = (table.genes if groups is None else groups)[self._rows].tolist()
         self.labels = table.labels[self._rows]
         self._codes = table.sequences[:, (width - window) // 2 : (width + window) // 2]

@@ -56,6 +56,8 @@ class ArtifactTable:
         The identity columns but for the sequence, one row each.
     build
         Genome build, None where the folder does not say.
+    base_model
+        Name, version and weights' digests of the model that made the scores, None where the folder does not say.
     """
 
     sequences: Codes
@@ -65,6 +67,7 @@ class ArtifactTable:
     weights: npt.NDArray[np.float64]
     frame: Any
     build: str | None
+    base_model: dict[str, Any] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -112,6 +115,7 @@ class ArtifactTable:
             weights=self.weights[rows],
             frame=self.frame.iloc[rows].reset_index(drop=True),
             build=self.build,
+            base_model=self.base_model,
         )
 
 
@@ -295,6 +299,7 @@ class ArtifactLoader:
                 "Pass unweighted=True if every position was kept; otherwise figures over all positions would be wrong.",
             )
         present = tuple(name for name in names if name in have)
+        _check_ranges(frame, source, first_row)
         check_columns(frame, features=present, identity=needed, source=source, first_row=first_row)
         sequences = _sequences(frame["sequence"], source, first_row)
         features = np.empty((len(frame), len(names)), dtype=np.float32)
@@ -321,8 +326,31 @@ class ArtifactLoader:
             weights=weights,
             frame=frame[[name for name in IDENTITY if name in have and name != "sequence"]],
             build=self.manifest().get("build"),
+            base_model=self.manifest().get("base_model"),
         )
         yield table if keep.all() else table.take(np.flatnonzero(keep))
+
+
+def _check_ranges(frame: Any, source: str, first_row: int) -> None:
+    """Refuse values that a column cannot have, where the column is there and holds numbers or text at all."""
+    allowed = {f"{kind}_score": (0.0, 1.0 + 1e-6) for kind in ("donor", "acceptor", "neither")}
+    allowed |= {"sampling_weight": (np.nextafter(0, 1), np.inf), "position": (1, np.inf)}
+    for name, (low, high) in allowed.items():
+        if name not in frame or frame[name].dtype.kind not in "iuf":
+            continue  # `check_columns` says what is wrong with it
+        values = frame[name].to_numpy(dtype=np.float64)
+        bad = np.flatnonzero((values < low) | (values > high) | ((name == "position") & (values % 1 != 0)))
+        if len(bad):
+            raise SchemaError(
+                f"{source}: column {name!r} is {values[bad[0]]:g} in row {int(bad[0]) + first_row}.",
+                "Scores are probabilities, weights above 0, positions whole and from 1.",
+            )
+    if "strand" in frame and not frame["strand"].isin(["+", "-"]).all():
+        bad = np.flatnonzero(~frame["strand"].isin(["+", "-"]))
+        raise SchemaError(
+            f"{source}: column 'strand' is {frame['strand'].iloc[bad[0]]!r} in row {int(bad[0]) + first_row}.",
+            "It is + or -.",
+        )
 
 
 def _lacks(names: Sequence[str], header: Sequence[str]) -> bool:
@@ -359,6 +387,7 @@ def _join(parts: Sequence[ArtifactTable]) -> ArtifactTable:
         weights=np.concatenate([part.weights for part in parts]),
         frame=frame,
         build=parts[0].build,
+        base_model=parts[0].base_model,
     )
 
 

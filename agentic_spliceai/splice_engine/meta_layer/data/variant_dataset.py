@@ -45,6 +45,7 @@ class VariantDataset(Dataset[Batch]):
         The part.
     normalizer
         Scale of the features, learned from the training part: `VariantDataset.fit_normalizer(training examples)`.
+        None for a model that reads no features: batches then have none.
     class_weights
         Sample weight by class, such as `SAMPLE_WEIGHTS`; a class that it lacks, and an unknown class, weighs 1. By
         default every example weighs 1.
@@ -61,6 +62,10 @@ class VariantDataset(Dataset[Batch]):
         The target named by `balance_by`.
     targets
         `VariantTargets` of the examples.
+    window
+        Columns of each example.
+    base_model : dict
+        The model that scored.
 
     Raises
     ------
@@ -73,7 +78,7 @@ class VariantDataset(Dataset[Batch]):
     def __init__(
         self,
         examples: VariantExamples,
-        normalizer: Normalizer,
+        normalizer: Normalizer | None,
         *,
         class_weights: Mapping[VariantClass, float] | None = None,
         balance_by: Literal["altering", "effect", "site"] = "altering",
@@ -89,7 +94,6 @@ class VariantDataset(Dataset[Batch]):
         self._fixed: Batch = {
             name: torch.from_numpy(np.ascontiguousarray(values))
             for name, values in {
-                "features": normalizer.transform(variant_features(examples), VARIANT_FEATURES),
                 "altering": examples.altering,
                 "psi": examples.psi,
                 "weight": weights,
@@ -99,7 +103,10 @@ class VariantDataset(Dataset[Batch]):
                 "position": self.targets.position,
             }.items()
         }
-
+        if normalizer is not None:
+            scaled = normalizer.transform(variant_features(examples), VARIANT_FEATURES)
+            self._fixed["features"] = torch.from_numpy(scaled)
+        self.window, self.base_model = examples.window, examples.base_model
         self.groups: list[str] = examples.names["group"].tolist()
         self.labels = self._fixed[balance_by].numpy()
 

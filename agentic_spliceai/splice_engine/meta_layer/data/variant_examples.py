@@ -329,6 +329,17 @@ def _unseen(item: VariantInput, window: int) -> NotScored:
     )
 
 
+def site_distance(examples: VariantExamples) -> npt.NDArray[np.float64]:
+    """Return the distance of each variant to the nearer annotated site of its exon, nt, float64 [N]; inf for none."""
+    distances = []
+    for site in (examples.acceptor, examples.donor):
+        column = site.astype(np.float64)
+        away = np.maximum(np.maximum(examples.start - column, column - (examples.end - 1)), 0.0)
+        distances.append(np.where(site == MISSING, np.inf, away))
+    nearer: npt.NDArray[np.float64] = np.minimum(*distances)
+    return nearer
+
+
 def _place(pair: AllelePair, window: int, center: str) -> tuple[npt.NDArray[np.int32], dict[str, int]]:
     """Return index rows [2, L] and the columns of everything, counted from the window's first."""
     axis = align(pair)

@@ -44,7 +44,7 @@ class LabelledVariant(Protocol):
 
     @property
     def gene(self) -> str | None:
-        """Symbol."""
+        """Id or symbol."""
         ...
 
     @property
@@ -132,8 +132,9 @@ def genomic_inputs(
 ) -> list[VariantInput | RejectedInput]:
     """Cut the sequences of variants out of the genome.
 
-    Each record gives one input, on one gene: the one that it names, else the gene whose nearest splice site is closest
-    to the variant. Of that gene the representative transcript is taken if it holds the variant, else the longest.
+    Each record gives one input, on one gene: the one that it names, by id or symbol, else the gene whose nearest splice
+    site is closest to the variant. Of that gene the representative transcript is taken if it holds the variant, else
+    the longest.
 
     Parameters
     ----------
@@ -160,7 +161,9 @@ def genomic_inputs(
 
 def _transcript(variant: Variant, name: str | None, annotation: GeneAnnotation) -> Transcript:
     genes = list(annotation.genes_at_variant(variant))
-    named = [gene for gene in genes if name and gene.name.upper() == name.upper()]
+    # An id first: genes that overlap may share a name, or have none.
+    named = [gene for gene in genes if name and gene.id == name]
+    named = named or [gene for gene in genes if name and gene.name.upper() == name.upper()]
     candidates = [found for gene in named or genes if (found := _holding(gene, variant)) is not None]
     if not candidates:
         raise OutsideGenesError(

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from agentic_spliceai.splice_engine.base_layer.model import pick_device
 from agentic_spliceai.splice_engine.base_layer.results import SpliceClass
 from agentic_spliceai.splice_engine.base_layer.training.split import TEST, TRAIN, VALIDATION
-from agentic_spliceai.splice_engine.errors import TrainingDataError
+from agentic_spliceai.splice_engine.errors import CheckpointError, TrainingDataError
 from agentic_spliceai.splice_engine.meta_layer.checkpoint import (
     BaseProvenance,
     CheckpointContent,
@@ -79,6 +79,7 @@ def load_sites(config: MetaLayerConfig) -> SiteData:
         If a part of the split is empty.
     """
     loader = ArtifactLoader(config)
+    loader.verify()
     table = loader.load_analysis_sequences()
     made_by = loader.manifest().get("base_model")
     base = None
@@ -169,13 +170,13 @@ def train_sites(
             form=config.data.sequence_form,
             window=config.data.window,
             groups=data.groups,
+            # Balanced drawing gives every class its share; weights would take it away again.
+            weight="uniform" if config.training.balanced else "sampling",
         )
         normalizer = parts[part].normalizer
     assert normalizer is not None
     model = with_base_logits(config.model, normalizer)
-    card = ModelCard(
-        features=normalizer.names, normaliser=normalizer.as_dict(), base=data.base, data_digest=data.digest
-    )
+    card = ModelCard(features=normalizer.names, normaliser=normalizer.as_dict(), base=data.base)
     trainer = MetaTrainer(
         config.model_copy(update={"model": model}), output_dir=output_dir or config.checkpoints_dir, progress=progress
     )
@@ -227,6 +228,8 @@ def predict_sites(
     found: dict[int, Probabilities] = {}
     for path in checkpoints:
         content = load_checkpoint(path, expect_schema=data.table.feature_names, expect_base=data.base)
+        if (content.card.seed or 0) in found:
+            raise CheckpointError(f"Two checkpoints are of seed {content.card.seed}.", "Give one a seed.")
         found[content.card.seed or 0] = _predict(content, data, part, batch_size, device)
     return found
 

@@ -81,8 +81,10 @@ class Study:
         return "\n".join(lines).rstrip() + "\n"
 
     def write(self, folder: Path) -> None:
-        """Write `study.md`, a JSON file a section, and `scores.npz`."""
+        """Write `study.md`, a JSON file a section, and `scores.npz`; JSON files of an earlier study are removed."""
         folder.mkdir(parents=True, exist_ok=True)
+        for stale in folder.glob("*.json"):
+            stale.unlink()
         (folder / "study.md").write_text(self.markdown, encoding="utf-8")
         written: list[EvaluationResult] = []
         for heading, section in self.sections.items():

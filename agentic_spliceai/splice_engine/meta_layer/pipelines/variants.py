@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -26,13 +26,19 @@ from agentic_spliceai.splice_engine.meta_layer.data.base_scores import Progress
 from agentic_spliceai.splice_engine.meta_layer.data.measured import load_mfass
 from agentic_spliceai.splice_engine.meta_layer.data.normalization import Normalizer
 from agentic_spliceai.splice_engine.meta_layer.data.variant_dataset import VariantDataset
-from agentic_spliceai.splice_engine.meta_layer.data.variant_examples import VariantExamples, build_examples
+from agentic_spliceai.splice_engine.meta_layer.data.variant_examples import (
+    CONSTRUCT_WINDOW,
+    VariantExamples,
+    build_examples,
+    site_distance,
+)
 from agentic_spliceai.splice_engine.meta_layer.data.variant_features import VARIANT_FEATURES, variant_features
-from agentic_spliceai.splice_engine.meta_layer.data.variant_inputs import construct_inputs
+from agentic_spliceai.splice_engine.meta_layer.data.variant_inputs import GENOMIC_WINDOW, construct_inputs
 from agentic_spliceai.splice_engine.meta_layer.data.variant_splits import VariantSplit, split_by_group, split_keys
 from agentic_spliceai.splice_engine.meta_layer.evaluation.bootstrap import Bootstrap
 from agentic_spliceai.splice_engine.meta_layer.evaluation.evaluator import Subject, evaluate_delta, evaluate_triage
 from agentic_spliceai.splice_engine.meta_layer.evaluation.results import EvaluationResult
+from agentic_spliceai.splice_engine.meta_layer.models.registry import model_class
 from agentic_spliceai.splice_engine.meta_layer.training.calibration import choose_threshold, fit_calibration
 from agentic_spliceai.splice_engine.meta_layer.training.predict import predict_scores
 from agentic_spliceai.splice_engine.meta_layer.training.results import TrainingResult
@@ -76,9 +82,23 @@ class VariantData:
 
 
 def load_mfass_examples(
-    table: Path, model: BaseModel, *, cache: Path | None = None, progress: Progress | None = None
+    table: Path,
+    model: BaseModel,
+    *,
+    center: Literal["construct", "variant"] = "construct",
+    cache: Path | None = None,
+    progress: Progress | None = None,
 ) -> VariantExamples:
     """Score the constructs of the MFASS table; the base model sees the construct and N beyond it.
+
+    Parameters
+    ----------
+    table, model
+        The table, and the base model.
+    center
+        What stands in the middle: `variant` for models that are not told where it is, see `build_examples`.
+    cache, progress
+        See `base_scores.score_sequences`.
 
     Raises
     ------
@@ -89,7 +109,27 @@ def load_mfass_examples(
     """
     records = load_mfass(table).records
     inputs = construct_inputs(records, context=model.info.context)
-    return build_examples(inputs, model, cache=cache, progress=progress)
+    window = GENOMIC_WINDOW if center == "variant" else CONSTRUCT_WINDOW
+    return build_examples(inputs, model, window=window, center=center, cache=cache, progress=progress)
+
+
+def domain_of(examples: VariantExamples) -> dict[str, float]:
+    """Return how far examples reach: distance to the nearest site of the exon and length of the changed stretch, nt."""
+    return {
+        "site_distance": float(site_distance(examples).max()),
+        "allele_length": float((examples.end - examples.start).max()),
+    }
+
+
+def _require_centred(examples: VariantExamples, name: str) -> None:
+    middle = examples.window // 2
+    centred = (examples.start <= middle) & (middle <= np.maximum(examples.end - 1, examples.start))
+    if not centred.all():
+        raise TrainingDataError(
+            f"{name} looks for the variant in the middle of its window; in {np.mean(~centred):.0%} of the examples it "
+            "stands elsewhere.",
+            "Build the examples with center='variant'.",
+        )
 
 
 def split_variants(examples: VariantExamples, config: MetaLayerConfig) -> VariantData:
@@ -106,8 +146,19 @@ def split_variants(examples: VariantExamples, config: MetaLayerConfig) -> Varian
 def train_variants(
     config: MetaLayerConfig, data: VariantData, *, output_dir: Path | None = None, progress: bool = False
 ) -> TrainingResult:
-    """Train the model of `config.model` on the training part, one run a seed; errors as `training.trainer.train`."""
+    """Train the model of `config.model` on the training part, one run a seed.
+
+    Raises
+    ------
+    TrainingDataError
+        If the model looks for the variant in the middle of its window, and the examples were not built so; and as
+        `training.trainer.train`.
+    CheckpointError, SettingError
+        As `training.trainer.train`.
+    """
     training = data.part(TRAIN)
+    if "place" not in model_class(config.model.name).inputs:
+        _require_centred(training, config.model.name)
     normalizer = VariantDataset.fit_normalizer(training)
     parts = {
         TRAIN: VariantDataset(training, normalizer),
@@ -121,7 +172,7 @@ def train_variants(
         features=normalizer.names,
         normaliser=normalizer.as_dict(),
         base=data.base,
-        data_digest=data.split.digest,
+        domain=domain_of(training),
     )
     trainer = MetaTrainer(
         config.model_copy(update={"model": model}), output_dir=output_dir or config.checkpoints_dir, progress=progress

@@ -24,6 +24,10 @@ _TINY = 1e-12
 """Probabilities are kept this far from 0 and 1 before their logarithm is taken."""
 
 
+_SURELY = 6.63
+"""Twice the gain in log-likelihood from which one number more is worth it at the 1 % level (chi-squared)."""
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -98,7 +102,8 @@ def fit_calibration(
     Raises
     ------
     TrainingDataError
-        If fewer than two classes are labelled; for `platt` and `isotonic`, if a class has no example or all.
+        If fewer than two classes are labelled; for `platt` and `isotonic`, if a class has no example or all; for
+        `platt`, if scores surely fall where the class is true. Scores that say nothing get slope 0.
     SettingError
         If the method is unknown.
     """
@@ -312,7 +317,16 @@ def _fit_platt(logit: FloatArray, positive: npt.NDArray[np.bool_]) -> tuple[floa
         return float(value.mean()), np.array([(error * logit).mean(), error.mean()])
 
     found = optimize.minimize(loss, np.array([1.0, 0.0]), jac=True, method="BFGS", options={"gtol": 1e-9})
-    return float(found.x[0]), float(found.x[1])
+    if found.x[0] >= 0:
+        return float(found.x[0]), float(found.x[1])
+    flat = float(_logit(np.array([goal.mean()]))[0])  # the best that no slope at all can do
+    gained = 2 * len(goal) * (loss(np.array([0.0, flat]))[0] - float(found.fun))
+    if gained > _SURELY:
+        raise TrainingDataError(
+            f"On the validation data the scores fall where the class is true (Platt slope {found.x[0]:.2g}).",
+            "Check labels and model: a calibration that turns the ranking around is none.",
+        )
+    return 0.0, flat
 
 
 def _fit_isotonic(p: FloatArray, positive: npt.NDArray[np.bool_]) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -23,8 +23,13 @@ class GroupedDataset(Protocol):
     Attributes
     ----------
     groups : sequence of str
-        Gene, exon group or chromosome of each example: what may not be in two splits. An attribute `labels` (class of
-        each example, int; -100 or NaN for none) is read where there is one, so that balancing need not load examples.
+        Gene, exon group or chromosome of each example: what may not be in two splits.
+
+    Notes
+    -----
+    Read where they are there: `labels`, the class of each example (int; -100 or NaN for none), so that balancing need
+    not load examples; `digest` (str), which stands for the content of all examples, otherwise read once to make it;
+    `normalizer`, `base_model`, `window` and `form`, which the checkpoint's card keeps.
     """
 
     @property

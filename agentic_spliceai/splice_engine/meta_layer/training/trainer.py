@@ -9,7 +9,7 @@ import logging
 import random
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -19,11 +19,14 @@ import torch
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import AcceleratorRegistry
+from torch import Tensor
 
 from agentic_spliceai.splice_engine.errors import CheckpointError, SettingError
 from agentic_spliceai.splice_engine.meta_layer.checkpoint import (
+    BaseProvenance,
     CheckpointContent,
     ModelCard,
+    code_digest,
     save_checkpoint,
     weights_digest,
 )
@@ -49,6 +52,9 @@ from agentic_spliceai.splice_engine.meta_layer.training.sampling import (
 from agentic_spliceai.splice_engine.meta_layer.training.tasks import task_of
 
 ModelSource = MetaModule | ModelConfig | Callable[[], MetaModule]
+
+_AT_ONCE = 256
+"""Examples that are fetched together when data are digested."""
 
 # They change where or how fast a run goes, not what it is.
 _FREE_TO_CHANGE = {"seeds", "accelerator", "workers"}
@@ -83,7 +89,8 @@ def train(
         Go on with what `output_dir` holds, with the same result as without interruption, bit for bit on the same
         machine; a finished run is not repeated. Otherwise start afresh.
     card
-        What the checkpoints are to say about features, normaliser, base model and data; the rest is filled in.
+        What the checkpoints are to say about features, normaliser, base model and data; what it leaves out is taken
+        from the training data's attributes `normalizer`, `base_model`, `window` and `form`, where it has them.
     progress
         Show a progress bar, if standard error is a terminal.
 
@@ -92,7 +99,8 @@ def train(
     TrainingDataError
         If the data are empty or share a group, balanced classes are missing, or a loss is not finite.
     CheckpointError
-        If `output_dir` holds a run of another model, configuration or data, or a damaged one.
+        If `output_dir` holds a run of another model, configuration, data (sequences, features, labels, weights or
+        groups) or code of models and data, or a damaged one.
     SettingError
         If an option does not fit the model, its task or the machine.
 
@@ -103,17 +111,18 @@ def train(
     """
     check_split(train_data, validation_data)
     _check_machine(config)
-    data_digest = card.data_digest if card and card.data_digest else _groups_digest(train_data, validation_data)
+    data_digest = examples_digest(train_data, validation_data)
+    card = _filled(card or ModelCard(), train_data, data_digest)
     runs = []
     for seed in config.seeds:
         folder = output_dir / f"seed_{seed}"
         with _own_randomness(), _quiet():
             seed_everything(seed)
             fresh = _build(model)
-            filled = (card or ModelCard()).model_copy(update={"seed": seed, "data_digest": data_digest})
+            filled = card.model_copy(update={"seed": seed})
             # What a function or configuration builds follows from the seed; a given model may have any weights.
             start = weights_digest(model) if isinstance(model, MetaModule) else None
-            run = _Run(fresh, train_data, validation_data, folder, config, seed, filled, start)
+            run = _Run(fresh, train_data, validation_data, folder, config, seed, filled, start, data_digest)
             runs.append(run.result(resume=resume, progress=progress))
     return TrainingResult(config, tuple(runs))
 
@@ -170,6 +179,7 @@ class _Run:
         seed: int,
         card: ModelCard,
         start: str | None,
+        data_digest: str,
     ) -> None:
         self.model, self.folder, self.config, self.seed, self.card = model, folder, config, seed, card
         self.train_data, self.validation_data = train_data, validation_data
@@ -180,7 +190,8 @@ class _Run:
             "config": config.model_dump(mode="json", exclude=_FREE_TO_CHANGE),
             "seed": seed,
             "initial weights": start,
-            "data": card.data_digest,
+            "data": data_digest,
+            "code": code_digest(),
             "inputs": card.model_dump(mode="json", include={"features", "normaliser", "base"}),
         }
         self.parameters, self.trainable = model.parameter_count, model.trainable_count
@@ -343,12 +354,50 @@ def _available(accelerator: str) -> bool:
     return any(AcceleratorRegistry.get(name).is_available() for name in names)
 
 
-def _groups_digest(*parts: GroupedDataset) -> str:
-    """Digest of the groups of the examples, for data that come without one of their own."""
+def examples_digest(*parts: GroupedDataset) -> str:
+    """Return the sha256 over every example of data sets: all that a model can see or learn from, and the groups.
+
+    A data set with an attribute `digest` is taken at its word, and its examples are not read. Examples that are made
+    at random are made with a fixed seed here, so that the same data have the same digest.
+    """
     digest = hashlib.sha256()
     for data in parts:
         digest.update("\n".join(map(str, data.groups)).encode() + b"\0")
+        own = getattr(data, "digest", None)
+        if isinstance(own, str):
+            digest.update(own.encode() + b"\0")
+            continue
+        with _own_randomness():
+            seed_everything(0)
+            for example in _examples(data):
+                for key in sorted(example):
+                    tensor = example[key].detach().cpu().contiguous()
+                    digest.update(f"{key}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+                    digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def _examples(data: GroupedDataset) -> Iterator[Mapping[str, Tensor]]:
+    together = getattr(data, "__getitems__", None)
+    for first in range(0, len(data), _AT_ONCE):
+        indices = list(range(first, min(first + _AT_ONCE, len(data))))
+        yield from together(indices) if together else (data[index] for index in indices)
+
+
+def _filled(card: ModelCard, data: GroupedDataset, data_digest: str) -> ModelCard:
+    """Return the card with what the training data know and it does not say."""
+    known: dict[str, Any] = {"data_digest": data_digest, "window": getattr(data, "window", None)}
+    known["sequence_form"] = getattr(data, "form", None)
+    normalizer = getattr(data, "normalizer", None)
+    if normalizer is not None and not card.features and card.normaliser is None:
+        known |= {"features": tuple(normalizer.names), "normaliser": normalizer.as_dict()}
+    made_by = getattr(data, "base_model", None)
+    if made_by is not None:
+        known["base"] = BaseProvenance(
+            predictor=made_by["name"], version=made_by["version"], weights_sha256=tuple(made_by["weights_sha256"])
+        )
+    missing = {name: value for name, value in known.items() if not getattr(card, name)}
+    return ModelCard.model_validate(card.model_dump() | missing)
 
 
 def _write(path: Path, value: dict[str, Any]) -> None:

@@ -35,7 +35,7 @@ def table(artifacts: Path) -> ArtifactTable:
 
 def test_an_example_is_the_row(table: ArtifactTable) -> None:
     rows = np.array([600, 3, 77])
-    dataset = MetaLayerDataset(table, rows)
+    dataset = MetaLayerDataset(table, rows, part="train")
     assert len(dataset) == 3
     for number, row in enumerate(rows):
         item = dataset[number]
@@ -51,7 +51,7 @@ def test_an_example_is_the_row(table: ArtifactTable) -> None:
 
 def test_batches_have_the_agreed_keys_and_shapes(table: ArtifactTable) -> None:
     for form, shape, dtype in (("one_hot", (4, 4, 501), torch.float32), ("tokens", (4, 501), torch.int64)):
-        batch = next(iter(DataLoader(MetaLayerDataset(table, form=form), batch_size=4)))  # type: ignore[arg-type]
+        batch = next(iter(DataLoader(MetaLayerDataset(table, part="train", form=form), batch_size=4)))  # type: ignore[arg-type]
         assert {key: (tuple(value.shape), value.dtype) for key, value in batch.items()} == {
             "sequence": (shape, dtype),
             "features": ((4, table.features.shape[1]), torch.float32),
@@ -61,7 +61,7 @@ def test_batches_have_the_agreed_keys_and_shapes(table: ArtifactTable) -> None:
 
 
 def test_together_is_the_same_as_one_by_one(table: ArtifactTable) -> None:
-    dataset = MetaLayerDataset(table)
+    dataset = MetaLayerDataset(table, part="train")
     at = [5, 0, 311, 5]
     together, one_by_one = dataset.batch(at), [dataset[i] for i in at]
     loaded = next(iter(DataLoader(dataset, batch_size=4, sampler=at)))
@@ -75,8 +75,8 @@ def test_n_stays_n(table: ArtifactTable) -> None:
     text = table.bases(row)
     unknown = torch.tensor([base == "N" for base in text])
     assert unknown.any()
-    hot = MetaLayerDataset(table, np.array([row]))[0]["sequence"]
-    ids = MetaLayerDataset(table, np.array([row]), form="tokens")[0]["sequence"]
+    hot = MetaLayerDataset(table, np.array([row]), part="train")[0]["sequence"]
+    ids = MetaLayerDataset(table, np.array([row]), part="train", form="tokens")[0]["sequence"]
     assert torch.equal(hot.sum(dim=0) == 0, unknown)
     assert torch.equal(ids == TOKEN_OF_BASE["N"], unknown)
     assert ids.tolist() == [TOKEN_OF_BASE[base] for base in text]
@@ -88,19 +88,21 @@ def test_codes_are_letters() -> None:
 
 
 def test_the_window_is_cut_around_the_position(table: ArtifactTable) -> None:
-    narrow = MetaLayerDataset(table, window=101)
-    whole = MetaLayerDataset(table)
+    narrow = MetaLayerDataset(table, part="train", window=101)
+    whole = MetaLayerDataset(table, part="train")
     torch.testing.assert_close(narrow[9]["sequence"], whole[9]["sequence"][:, 200:301])
     for window in (100, 503, 0):
         with pytest.raises(SettingError, match=f"window of {window}"):
-            MetaLayerDataset(table, window=window)
+            MetaLayerDataset(table, part="train", window=window)
 
 
 def test_only_training_learns_a_scale(table: ArtifactTable) -> None:
     with pytest.raises(TrainingDataError, match="validation part comes without a normaliser"):
         MetaLayerDataset(table, np.arange(10), part="validation")
+    with pytest.raises(TrainingDataError, match="only part='train' learns its own"):
+        MetaLayerDataset(table, np.arange(10))
     with pytest.raises(TrainingDataError, match="no example"):
-        MetaLayerDataset(table, np.arange(0))
+        MetaLayerDataset(table, np.arange(0), part="train")
 
 
 def test_normalisation_does_not_change_when_held_out_data_change(table: ArtifactTable) -> None:
@@ -135,8 +137,8 @@ def test_loaders_hold_each_row_of_their_part_once(table: ArtifactTable) -> None:
 
 
 def test_weights_can_be_left_out(table: ArtifactTable) -> None:
-    assert MetaLayerDataset(table).batch(range(650))["weight"].sum() == pytest.approx(6500)
-    assert MetaLayerDataset(table, weight="uniform").batch(range(650))["weight"].sum() == 650
+    assert MetaLayerDataset(table, part="train").batch(range(650))["weight"].sum() == pytest.approx(6500)
+    assert MetaLayerDataset(table, part="train", weight="uniform").batch(range(650))["weight"].sum() == 650
 
 
 @pytest.fixture(scope="module")

@@ -153,6 +153,10 @@ def test_weights_are_never_made_up(foreign: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
+        ("donor_score", "1.7", r"column 'donor_score' is 1.7 in row"),
+        ("sampling_weight", "0", r"column 'sampling_weight' is 0 in row"),
+        ("strand", "x", r"column 'strand' is 'x' in row"),
+        ("position", "12.5", r"position"),
         ("donor_score", "", "'donor_score' is nan in row 6"),
         ("gc_51", "inf", "'gc_51' is inf in row 6"),
         ("acceptor_logodds", "high", "'acceptor_logodds' holds object.*row 6: 'high'"),

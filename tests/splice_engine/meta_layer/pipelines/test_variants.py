@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from agentic_spliceai.splice_engine.base_layer.training.split import TEST, TRAIN, VALIDATION
-from agentic_spliceai.splice_engine.errors import SettingError
+from agentic_spliceai.splice_engine.errors import CheckpointError, SettingError, TrainingDataError
 from agentic_spliceai.splice_engine.meta_layer.checkpoint import read_card
 from agentic_spliceai.splice_engine.meta_layer.config import MetaLayerConfig, ModelConfig
 from agentic_spliceai.splice_engine.meta_layer.data.measured import MeasuredVariant
@@ -109,3 +110,24 @@ def test_a_model_that_measures_something_else_is_refused(config: MetaLayerConfig
     other = config.model_copy(update={"model": ModelConfig(name="validated_delta")})
     with pytest.raises(SettingError, match="validated_delta does not give both"):
         study_variants(other, data)
+
+
+def test_a_model_that_is_not_told_the_place_needs_the_variant_in_the_middle(
+    config: MetaLayerConfig, tmp_path: Path
+) -> None:
+    model = ModelConfig(name="splice_inducing", options={"hidden_dim": 8, "n_layers": 1})
+    other = config.model_copy(update={"model": model})
+    whole = variants.split_variants(toy_examples(*records()), config)
+    with pytest.raises(TrainingDataError, match="Build the examples with center='variant'"):
+        variants.train_variants(other, whole, output_dir=tmp_path)
+    centred = variants.split_variants(toy_examples(*records(), window=161, center="variant"), config)
+    result = variants.train_variants(other, centred, output_dir=tmp_path)
+    assert read_card(result.best_checkpoint).domain["site_distance"] >= 20
+
+
+def test_inverted_labels_are_other_data(config: MetaLayerConfig, tmp_path: Path) -> None:
+    examples = toy_examples(*records())
+    variants.train_variants(config, variants.split_variants(examples, config), output_dir=tmp_path)
+    inverted = replace(examples, altering=1 - examples.altering)
+    with pytest.raises(CheckpointError, match="differs in data"):
+        variants.train_variants(config, variants.split_variants(inverted, config), output_dir=tmp_path)

@@ -243,3 +243,15 @@ def test_thresholds_without_meaning_are_refused() -> None:
     for same in ([1, 1], [0, 0]):
         with pytest.raises(TrainingDataError, match="one class"):
             choose_threshold([0.1, 0.9], same)
+
+
+def test_a_ranking_is_never_turned_around(random: np.random.Generator) -> None:
+    target = random.integers(0, 2, 400)
+    backwards = expit(random.normal(size=400) - 2 * target)
+    with pytest.raises(TrainingDataError, match="fall where the class is true"):
+        fit_calibration("platt", backwards, target)
+    for seed in range(20):  # scores that say nothing: half of them would get a slope below 0
+        noise = expit(np.random.default_rng(seed).normal(size=60))
+        fitted = fit_calibration("platt", noise, target[:60])
+        assert isinstance(fitted, Platt)
+        assert fitted.slope[0] >= 0

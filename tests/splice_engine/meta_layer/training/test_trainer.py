@@ -15,9 +15,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from agentic_spliceai.splice_engine.errors import SettingError, TrainingDataError
+from agentic_spliceai.splice_engine.errors import CheckpointError, SettingError, TrainingDataError
 from agentic_spliceai.splice_engine.meta_layer.config import MetaLayerConfig, ModelConfig
 from agentic_spliceai.splice_engine.meta_layer.models.base import MetaModule
+from agentic_spliceai.splice_engine.meta_layer.training import trainer
 from agentic_spliceai.splice_engine.meta_layer.training.callbacks import read_metrics
 from agentic_spliceai.splice_engine.meta_layer.training.results import TrainingResult
 from agentic_spliceai.splice_engine.meta_layer.training.trainer import MetaTrainer, _trainer, train
@@ -263,6 +264,8 @@ def test_frozen_parameters_stay_and_layers_are_freed_from_the_last(tmp_path: Pat
     class Watching(Data):
         """Notes the weights when the first validation example of each epoch is read."""
 
+        digest = "watched"  # else the examples are read once more
+
         def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
             if index == 0:
                 seen[len(seen)] = {name: p.detach().clone() for name, p in trained[0].named_parameters()}
@@ -424,6 +427,8 @@ def test_balanced_sampling_sees_the_rare_class_as_often(tmp_path: Path) -> None:
     seen: list[float] = []
 
     class Counting(Data):
+        digest = "counted"  # else the examples are read once more
+
         def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
             example = super().__getitem__(index)
             seen.append(float(example["altering"]))
@@ -554,3 +559,36 @@ def test_the_trainer_of_a_configuration(tmp_path: Path) -> None:
     assert content.card.model == "meta_splice"
     assert content.card.config is not None
     assert MetaLayerConfig(**content.card.config) == config
+
+
+@pytest.mark.parametrize("changed", ["ref", "altering"])
+def test_a_finished_run_is_not_given_out_for_other_data(changed: str, tmp_path: Path) -> None:
+    """The groups are the same; what is in them is not."""
+    data, validation = motif_data(40, "t", 1), motif_data(20, "v", 2)
+    config = settings(max_epochs=1)
+    train(MotifModel, data, validation, output_dir=tmp_path, config=config)
+    other = Data(data.columns | {changed: data.columns[changed].roll(1, dims=0)}, "t")
+    assert other.groups == data.groups
+    with pytest.raises(CheckpointError, match="holds a run that differs in data"):
+        train(MotifModel, other, validation, output_dir=tmp_path, config=config)
+    train(MotifModel, motif_data(40, "t", 1), validation, output_dir=tmp_path, config=config)
+
+
+def test_a_run_of_other_code_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = (MotifModel, motif_data(40, "t", 1), motif_data(20, "v", 2))
+    train(*arguments, output_dir=tmp_path, config=settings(max_epochs=1))
+    monkeypatch.setattr(trainer, "code_digest", lambda: "other")
+    with pytest.raises(CheckpointError, match="differs in code"):
+        train(*arguments, output_dir=tmp_path, config=settings(max_epochs=1))
+
+
+def test_the_card_says_what_the_data_know(tmp_path: Path) -> None:
+    data = motif_data(40, "t", 1)
+    data.window, data.form = 24, "one_hot"  # type: ignore[attr-defined]
+    data.base_model = {"name": "toy", "version": "1", "weights_sha256": ["0" * 64]}  # type: ignore[attr-defined]
+    result = train(MotifModel, data, motif_data(20, "v", 2), output_dir=tmp_path, config=settings(max_epochs=1))
+    card = result.load(build=build).card
+    assert (card.window, card.sequence_form) == (24, "one_hot")
+    assert card.base is not None
+    assert card.base.predictor == "toy"
+    assert card.data_digest == trainer.examples_digest(data, motif_data(20, "v", 2))
