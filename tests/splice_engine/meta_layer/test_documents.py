@@ -16,7 +16,9 @@ from agentic_spliceai.splice_engine.meta_layer.checkpoint import load_checkpoint
 from agentic_spliceai.splice_engine.meta_layer.config import PRESETS, MetaLayerConfig, ModelConfig
 from agentic_spliceai.splice_engine.meta_layer.data.artifacts import write_artifacts
 from agentic_spliceai.splice_engine.meta_layer.data.gene_rows import ArtifactSettings
+from agentic_spliceai.splice_engine.meta_layer.data.schema import FEATURE_NAMES
 from agentic_spliceai.splice_engine.meta_layer.data.variant_dataset import VariantDataset
+from agentic_spliceai.splice_engine.meta_layer.inference import MetaPredictor
 from agentic_spliceai.splice_engine.meta_layer.training.trainer import train
 from tests.splice_engine.meta_layer.data.artifact_toys import toy_world
 from tests.splice_engine.meta_layer.data.variant_toys import measured, toy_construct, toy_examples
@@ -85,7 +87,15 @@ def test_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     space = run("load_analysis_sequences")
     assert len(space["sequences"]) == len(space["features"]) == len(space["labels"])
-    assert load_checkpoint(space["result"].best_checkpoint).card.task == "classification"
+    card = load_checkpoint(space["result"].best_checkpoint).card
+    # What the page promises of the file: it can be used as it is.
+    assert (card.task, card.window) == ("classification", 101)
+    assert card.features == FEATURE_NAMES
+    assert card.normaliser is not None
+    assert card.base is not None
+    predictor = MetaPredictor.load(space["result"].best_checkpoint)
+    track = predictor.recalibrate(world.gene("chr1"), world.genome, world.model)
+    assert track.recalibrated.all()
 
 
 def test_a_trained_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
