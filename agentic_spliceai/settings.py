@@ -60,6 +60,16 @@ class Settings(BaseSettings):
         """Folder of the content-addressed artifact store."""
         return self.data_dir / "artifacts"
 
+    @property
+    def jobs_dir(self) -> Path:
+        """Folder of jobs on this machine: what they read, print and leave."""
+        return self.data_dir / "jobs"
+
+    @property
+    def checkpoints_url(self) -> str:
+        """Where workflows keep their state between steps: beside the records."""
+        return f"sqlite:///{self.data_dir / 'checkpoints.sqlite'}"
+
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:

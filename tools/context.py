@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import secrets
 import threading
 from collections.abc import Callable
@@ -12,8 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from agentic_spliceai.records.artifacts import ArtifactStore, TemporaryArtifactStore
 from agentic_spliceai.settings import Settings, get_settings
+from agentic_spliceai.tools.interaction import Asker, Listener, TextWriter, no_one, nobody_listens
 
 if TYPE_CHECKING:
+    from agentic_spliceai.compute.manager import JobManager
     from agentic_spliceai.records.store import RecordStore
     from agentic_spliceai.splice_engine.base_layer.model import BaseModel
     from agentic_spliceai.splice_engine.genome.bundle import GenomeBundle
@@ -62,6 +66,14 @@ class Resources:
         from agentic_spliceai.records.store import RecordStore
 
         return RecordStore(self.settings.database_url)
+
+    @cached_property
+    def jobs(self) -> JobManager:
+        """Starts, follows and ends jobs."""
+        from agentic_spliceai.compute.manager import JobManager
+        from agentic_spliceai.compute.registry import backends
+
+        return JobManager(self.records.jobs, backends(self.settings.jobs_dir))
 
     def genome(self, name: str, annotation: str | None = None) -> GenomeBundle:
         """Return the genome called `name` (or the FASTA at that path) with its annotation; raises as `open_genome`."""
@@ -119,11 +131,19 @@ class ToolContext:
         folder, as long as this context lives.
     started_at
         When the run started, UTC.
+    ask
+        Asks a person; by default nobody can be asked.
+    writer
+        A language model for prose; None for texts that rules write.
+    listen
+        Hears how far a tool is.
 
     Attributes
     ----------
     timings
         Seconds by step, filled by whoever runs the steps.
+    step
+        Name of the step that runs; part of `key`.
     """
 
     def __init__(
@@ -133,6 +153,9 @@ class ToolContext:
         run_id: str | None = None,
         keep_record: bool = True,
         started_at: datetime | None = None,
+        ask: Asker = no_one,
+        writer: TextWriter | None = None,
+        listen: Listener = nobody_listens,
     ) -> None:
         self.resources = resources or Resources()
         self.started_at = started_at or datetime.now(UTC)
@@ -140,6 +163,27 @@ class ToolContext:
         self.keep_record = keep_record
         self._own_artifacts = None if keep_record else TemporaryArtifactStore()
         self.timings: dict[str, float] = {}
+        self.ask = ask
+        self.writer = writer
+        self.listen = listen
+        self.step = ""
+
+    def at(self, step: str, *, ask: Asker | None = None, listen: Listener | None = None) -> ToolContext:
+        """Return this context as one step sees it; everything else is shared."""
+        seen = copy.copy(self)
+        seen.step = step
+        seen.ask = ask or self.ask
+        seen.listen = listen or self.listen
+        return seen
+
+    def key(self, *parts: str) -> str:
+        """Return a key that a repeated call of this step in this run gives again: what makes a side effect happen once."""
+        return hashlib.sha256("\x1f".join((self.run_id, self.step, *parts)).encode()).hexdigest()
+
+    @property
+    def jobs(self) -> JobManager:
+        """Starts, follows and ends jobs."""
+        return self.resources.jobs
 
     @property
     def settings(self) -> Settings:

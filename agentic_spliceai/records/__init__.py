@@ -1,1 +1,1 @@
-"""What is remembered: runs, interpretations, artifacts."""
+"""What is remembered: runs, experiments, jobs, plans, evidence, interpretations, artifacts."""

@@ -1,0 +1,13 @@
+"""Backends by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from agentic_spliceai.compute.types import ComputeBackend
+
+
+def backends(folder: Path) -> Mapping[str, ComputeBackend]:
+    """Return the backends that can be used here; `folder` is where jobs of this machine live."""
+    raise NotImplementedError

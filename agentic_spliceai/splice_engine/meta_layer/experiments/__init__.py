@@ -1,0 +1,1 @@
+"""Experiments: what to train and evaluate, as data; running one; comparing several."""
