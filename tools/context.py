@@ -177,7 +177,7 @@ class ToolContext:
         return seen
 
     def key(self, *parts: str) -> str:
-        """Return a key that a repeated call of this step in this run gives again: what makes a side effect happen once."""
+        """Return a key that a repeated call of this step in this run gives again, so that an effect happens once."""
         return hashlib.sha256("\x1f".join((self.run_id, self.step, *parts)).encode()).hexdigest()
 
     @property

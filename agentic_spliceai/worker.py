@@ -1,0 +1,1 @@
+"""Runs one job's work in the current folder."""
