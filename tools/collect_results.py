@@ -1,0 +1,135 @@
+"""Bring back what jobs left, verify it, and record it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, ValidationError
+
+from agentic_spliceai.compute.types import RESULT_FILE, JobState
+from agentic_spliceai.splice_engine.meta_layer.experiments.result import ExperimentResult
+from agentic_spliceai.tools.context import ToolContext
+from agentic_spliceai.tools.experiments import results_folder
+from agentic_spliceai.tools.follow_jobs import EndedJob
+from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec, describe_validation
+
+if TYPE_CHECKING:
+    from agentic_spliceai.records.jobs import JobRecord
+    from agentic_spliceai.records.models import RecordedError
+
+
+class CollectResultsArgs(ToolModel):
+    """Jobs that have ended."""
+
+    jobs: tuple[EndedJob, ...] = Field(min_length=1, description="As they ended.")
+
+
+class CollectedRun(ToolModel):
+    """A run as it is recorded."""
+
+    label: str = Field(description="The arm.")
+    run_id: str = Field(description="The experiment run.")
+    status: Literal["succeeded", "failed"] = Field(description="Whether it left a result.")
+    message: str = Field(description="Why not; empty where it did.")
+    result_sha256: str | None = Field(description="The result in the artifact store.")
+    seconds: float = Field(ge=0, description="How long it ran.")
+    cost_usd: float = Field(ge=0, description="What it cost, US dollars.")
+
+
+class CollectResultsResult(ToolModel):
+    """What was recorded."""
+
+    runs: tuple[CollectedRun, ...] = Field(min_length=1, description="One an arm.")
+    run_ids: tuple[str, ...] = Field(description="Those that left a result.")
+    outcome: Literal["some", "none"] = Field(description="Whether any arm left a result.")
+
+
+def run(args: CollectResultsArgs, context: ToolContext) -> CollectResultsResult:
+    """Record each run; repeated it records nothing twice."""
+    runs = tuple(_collect(ended, context) for ended in args.jobs)
+    good = tuple(run.run_id for run in runs if run.status == "succeeded")
+    return CollectResultsResult(runs=runs, run_ids=good, outcome="some" if good else "none")
+
+
+def _collect(ended: EndedJob, context: ToolContext) -> CollectedRun:
+    from agentic_spliceai.records.models import NewArtifact, RecordedError, RunStatus
+
+    job = context.records.jobs.get(ended.job_id)
+    seconds = _seconds(job)
+    if ended.state is not JobState.SUCCEEDED:
+        message = ended.message or f"the job ended as {ended.state}"
+        return _failed(ended, job, RecordedError(code=ended.state.value, message=message), context)
+    folder = results_folder(ended.run_id, context)
+    files = context.jobs.fetch(ended.job_id, folder)
+    try:
+        result = ExperimentResult.model_validate_json((folder / RESULT_FILE).read_bytes())
+    except (OSError, ValidationError) as error:
+        what = describe_validation(error) if isinstance(error, ValidationError) else str(error.strerror)
+        return _failed(ended, job, RecordedError(code="result", message=f"result.json cannot be read: {what}"), context)
+    kinds = {left.path: left.kind for left in result.files}
+    artifacts = []
+    for file in files:
+        digest = context.artifacts.put_file(folder / file.path)
+        kind = kinds.get(file.path, Path(file.path).stem)
+        artifacts.append(NewArtifact(sha256=digest, kind=kind, bytes=file.bytes))
+    context.records.experiments.finish_run(
+        ended.run_id,
+        RunStatus.SUCCEEDED,
+        result=result,
+        error=None,
+        artifacts=tuple(artifacts),
+        seconds=seconds,
+        cost_usd=job.cost_usd,
+    )
+    digest = next(file.sha256 for file in files if file.path == RESULT_FILE)
+    return CollectedRun(
+        label=ended.label,
+        run_id=ended.run_id,
+        status="succeeded",
+        message="",
+        result_sha256=digest,
+        seconds=seconds,
+        cost_usd=job.cost_usd,
+    )
+
+
+def _failed(ended: EndedJob, job: JobRecord, error: RecordedError, context: ToolContext) -> CollectedRun:
+    from agentic_spliceai.records.models import RunStatus
+
+    seconds = _seconds(job)
+    context.records.experiments.finish_run(
+        ended.run_id,
+        RunStatus.FAILED,
+        result=None,
+        error=error,
+        artifacts=(),
+        seconds=seconds,
+        cost_usd=job.cost_usd,
+    )
+    return CollectedRun(
+        label=ended.label,
+        run_id=ended.run_id,
+        status="failed",
+        message=error.message,
+        result_sha256=None,
+        seconds=seconds,
+        cost_usd=job.cost_usd,
+    )
+
+
+def _seconds(job: JobRecord) -> float:
+    if job.started_at is None or job.finished_at is None:
+        return 0.0
+    return max(0.0, (job.finished_at - job.started_at).total_seconds())
+
+
+TOOL = ToolSpec(
+    name="collect_results",
+    purpose="Fetch and verify what the jobs of a plan left, and record figures, files, time and cost of each run.",
+    args=CollectResultsArgs,
+    result=CollectResultsResult,
+    side_effect=SideEffect.WRITES_RECORDS,
+    cost_class=CostClass.SECONDS,
+    function=run,
+)

@@ -1,0 +1,73 @@
+"""Estimate the time and the cost of a plan."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from agentic_spliceai.records.plan import PlanEstimate
+from agentic_spliceai.tools.context import ToolContext
+from agentic_spliceai.tools.experiments import PLAN, job_of
+from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
+
+#: Local work that is expected to end within this many seconds, and costs nothing, needs no approval by itself.
+SHORT = 600.0
+
+
+class EstimatePlanArgs(ToolModel):
+    """The plan."""
+
+    plan_id: str = Field(min_length=1, description=PLAN)
+
+
+class EstimatePlanResult(ToolModel):
+    """What the plan will take."""
+
+    estimate: PlanEstimate = Field(description="Time and cost, with what they rest on.")
+    needs_approval: bool = Field(description="Whether it costs money or takes longer than ten minutes.")
+
+
+def run(args: EstimatePlanArgs, context: ToolContext) -> EstimatePlanResult:
+    """Add up the arms; raises `UnknownRunError`-like errors for an unknown plan and those of the backend's prices."""
+    from agentic_spliceai.splice_engine.meta_layer.experiments.estimate import estimate_seconds
+
+    plan = context.records.plans.get(args.plan_id)
+    low = expected = high = usd = usd_high = 0.0
+    bases: list[str] = []
+    warnings: list[str] = []
+    for arm in plan.arms:
+        time = estimate_seconds(arm.spec, plan.device)
+        low, expected, high = low + time.low, expected + time.expected, high + time.high
+        job = job_of(plan, arm, "estimate", context)
+        price = context.jobs.estimate(job, time.expected, plan.backend)
+        usd, usd_high = usd + price.usd, usd_high + price.usd_per_hour * time.high / 3600
+        bases += [time.basis, price.basis]
+        if time.high > job.time_limit:
+            warnings.append(
+                f"{arm.label} may need {time.high / 3600:.1f} h, more than its limit of {plan.time_limit_hours:g} h."
+            )
+    if usd_high > plan.budget_usd >= usd:
+        warnings.append(f"The cost may reach {usd_high:.2f} dollars, more than the budget of {plan.budget_usd:.2f}.")
+    if usd > plan.budget_usd:
+        warnings.append(f"The expected cost, {usd:.2f} dollars, is above the budget of {plan.budget_usd:.2f}.")
+    estimate = PlanEstimate(
+        seconds_low=low,
+        seconds=expected,
+        seconds_high=high,
+        usd=usd,
+        usd_high=usd_high,
+        basis="; ".join(dict.fromkeys(bases)),
+        within_budget=usd <= plan.budget_usd,
+        warnings=tuple(warnings),
+    )
+    return EstimatePlanResult(estimate=estimate, needs_approval=usd_high > 0 or expected > SHORT)
+
+
+TOOL = ToolSpec(
+    name="estimate_plan",
+    purpose="Estimate how long the arms of a plan take and what they cost, and say whether that needs approval.",
+    args=EstimatePlanArgs,
+    result=EstimatePlanResult,
+    side_effect=SideEffect.NONE,
+    cost_class=CostClass.INSTANT,
+    function=run,
+)
