@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from agentic_spliceai.records.artifacts import ArtifactStore, TemporaryArtifactStore
 from agentic_spliceai.settings import Settings, get_settings
-from agentic_spliceai.tools.interaction import Asker, Listener, TextWriter, no_one, nobody_listens
+from agentic_spliceai.tools.interaction import Asker, Listener, NoPlanner, Planner, TextWriter, no_one, nobody_listens
 
 if TYPE_CHECKING:
     from agentic_spliceai.compute.manager import JobManager
@@ -135,6 +135,8 @@ class ToolContext:
         Asks a person; by default nobody can be asked.
     writer
         A language model for prose; None for texts that rules write.
+    planner
+        Turns requests into plans; by default there is none.
     listen
         Hears how far a tool is.
 
@@ -155,6 +157,7 @@ class ToolContext:
         started_at: datetime | None = None,
         ask: Asker = no_one,
         writer: TextWriter | None = None,
+        planner: Planner | None = None,
         listen: Listener = nobody_listens,
     ) -> None:
         self.resources = resources or Resources()
@@ -165,6 +168,7 @@ class ToolContext:
         self.timings: dict[str, float] = {}
         self.ask = ask
         self.writer = writer
+        self.planner: Planner = planner or NoPlanner()
         self.listen = listen
         self.step = ""
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from pydantic import Field, JsonValue
 
 from agentic_spliceai.splice_engine.errors import SpliceEngineError
 from agentic_spliceai.tools.spec import ToolModel
+
+if TYPE_CHECKING:
+    from agentic_spliceai.records.plan import ExperimentPlan
 
 
 class Question(ToolModel):
@@ -57,6 +60,37 @@ class WriterError(SpliceEngineError):
     """The language model gave no text."""
 
     code: ClassVar[str] = "writer"
+
+
+class Planner(Protocol):
+    """Turns a request in words into a plan."""
+
+    def plan(self, request: str) -> ExperimentPlan:
+        """Return the whole plan.
+
+        Raises
+        ------
+        PlanError
+            If the request leaves something open, or asks for what cannot be done; the questions are in the advice.
+        """
+        ...
+
+
+class NoPlanner:
+    """Makes no plans: for tools that are called without a workflow or a chat around them."""
+
+    def plan(self, request: str) -> ExperimentPlan:
+        """Raise `NoPlannerError`."""
+        raise NoPlannerError(
+            "there is nobody here who turns a request into a plan.",
+            "Run the workflow plan_experiment or the chat, or give a recorded plan.",
+        )
+
+
+class NoPlannerError(SpliceEngineError):
+    """A request was to be turned into a plan where there is no planner."""
+
+    code: ClassVar[str] = "no_planner"
 
 
 @dataclass(frozen=True)
