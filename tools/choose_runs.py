@@ -79,36 +79,9 @@ def _words(run: ExperimentRunSummary) -> set[str]:
 
 #: Words that say nothing about which run is meant.
 _COMMON = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "by",
-        "did",
-        "do",
-        "does",
-        "for",
-        "has",
-        "have",
-        "help",
-        "how",
-        "in",
-        "is",
-        "it",
-        "its",
-        "of",
-        "on",
-        "or",
-        "than",
-        "that",
-        "the",
-        "to",
-        "was",
-        "what",
-        "why",
-        "with",
-    ]
+    _WORD.findall(
+        "a an and are by did do does for has have help how in is it its of on or than that the to was what why with"
+    )
 )
 
 
