@@ -1,4 +1,4 @@
-"""What a tool is: one typed object that serves workflows, the command line, Python and, later, language models."""
+"""What a tool is: one typed object that serves workflows, language models, MCP, the command line and Python."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from pydantic_core import to_json
 
 from agentic_spliceai.splice_engine.errors import SpliceEngineError
+from agentic_spliceai.tools.plain_text import printable
 
 if TYPE_CHECKING:
     from agentic_spliceai.tools.context import ToolContext
 
 _NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 _LONGEST_PURPOSE = 120
+_LONGEST_PLACE = 100
 
 
 class SideEffect(StrEnum):
@@ -138,8 +140,24 @@ class ToolSpec(Generic[ArgsT, ResultT]):
         except ValidationError as error:
             raise ToolArgumentError(
                 f"{self.name}: {describe_validation(error)}.",
-                f"{self.name} takes: {', '.join(self.args.model_fields)}.",
+                f"{self.name} takes: {', '.join(self.args.model_fields) or 'no arguments'}.",
             ) from None
+        except ValueError as error:  # a type that JSON does not have, half a surrogate pair, a value within itself
+            raise ToolArgumentError(
+                f"{self.name}: the arguments are no JSON: {printable(' '.join(str(error).split()))}.",
+                "Give texts, numbers, truth values, null, lists and objects.",
+            ) from None
+
+    def describe(self) -> dict[str, JsonValue]:
+        """Return name, purpose, side effect, cost class and both JSON Schemas: all that a caller needs to know."""
+        return {
+            "name": self.name,
+            "purpose": self.purpose,
+            "side_effect": self.side_effect.value,
+            "cost_class": self.cost_class.value,
+            "arguments": self.args.model_json_schema(),
+            "result": self.result.model_json_schema(mode="serialization"),
+        }
 
     def call(self, args: ArgsT, context: ToolContext) -> ResultT:
         """Run the tool."""
@@ -170,9 +188,14 @@ class ToolSpec(Generic[ArgsT, ResultT]):
 def describe_validation(error: ValidationError) -> str:
     """Return pydantic's findings as one line, `field: what is wrong`."""
     return "; ".join(
-        f"{'.'.join(str(part) for part in item['loc']) or 'value'}: {_lower_first(item['msg'])}"
+        f"{_shortened('.'.join(str(part) for part in item['loc'])) or 'value'}: {printable(_lower_first(item['msg']))}"
         for item in error.errors(include_url=False)
     )
+
+
+def _shortened(place: str) -> str:
+    """Return a field's name as it was given, which may be anything, as a short printable one."""
+    return printable(place if len(place) <= _LONGEST_PLACE else f"{place[: _LONGEST_PLACE - 3]}...")
 
 
 def _lower_first(text: str) -> str:
