@@ -1,4 +1,4 @@
-"""The tables, and the strict models through which everything enters and leaves them.
+"""The tables of runs, and the strict models through which everything enters and leaves them.
 
 SQLModel's table classes do not validate when they are constructed, so the store takes the frozen models below, and
 gives `RunSummary` and `RunDetail` back, which hold no session.
@@ -6,29 +6,23 @@ gives `RunSummary` and `RunDetail` back, which hold no session.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
+from pydantic import AwareDatetime, JsonValue
 from pydantic import Field as Described
-from sqlalchemy import JSON, DateTime, Dialect, MetaData, TypeDecorator
-from sqlmodel import Field, SQLModel
+from sqlalchemy import JSON
+from sqlmodel import Field
 
-#: Constraints get predictable names, which migrations on SQLite need.
-NAMING = {
-    "ix": "ix_%(column_0_label)s",
-    "uq": "uq_%(table_name)s_%(column_0_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
+from agentic_spliceai.records.base import Border, Table, UtcDateTime
 
 
 class RunStatus(StrEnum):
     """Where a run stands."""
 
     RUNNING = "running"
+    WAITING = "waiting"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
@@ -42,30 +36,7 @@ class StepStatus(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC time; SQLite keeps no time zone, so it is stored naive and comes back aware."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Turn an aware time into naive UTC."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a time without a time zone cannot be recorded")
-        return value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Mark what was read as UTC."""
-        return None if value is None else value.replace(tzinfo=UTC)
-
-
-class _Table(SQLModel):
-    metadata = MetaData(naming_convention=NAMING)
-
-
-class Run(_Table, table=True):
+class Run(Table, table=True):
     """One execution of one workflow."""
 
     __tablename__ = "run"
@@ -83,9 +54,11 @@ class Run(_Table, table=True):
     host: str
     pid: int
     process_token: str = Field(default="")
+    #: How many processes have worked on it: 1, and one more for each time it was taken up again.
+    attempts: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
 
 
-class StepRecord(_Table, table=True):
+class StepRecord(Table, table=True):
     """One attempt at one node of a run."""
 
     __tablename__ = "step"
@@ -101,7 +74,7 @@ class StepRecord(_Table, table=True):
     error: dict[str, Any] | None = Field(default=None, sa_type=JSON)
 
 
-class InterpretationRecord(_Table, table=True):
+class InterpretationRecord(Table, table=True):
     """The interpretation that a run made; columns to find it by, and the whole as JSON."""
 
     __tablename__ = "interpretation"
@@ -118,7 +91,7 @@ class InterpretationRecord(_Table, table=True):
     document: dict[str, Any] = Field(sa_type=JSON)
 
 
-class ArtifactRecord(_Table, table=True):
+class ArtifactRecord(Table, table=True):
     """A file in the artifact store that a run made."""
 
     __tablename__ = "artifact"
@@ -130,11 +103,7 @@ class ArtifactRecord(_Table, table=True):
     bytes: int
 
 
-class _Border(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class RecordedError(_Border):
+class RecordedError(Border):
     """Why a run or a step failed."""
 
     code: str
@@ -143,7 +112,7 @@ class RecordedError(_Border):
     node: str | None = None
 
 
-class NewRun(_Border):
+class NewRun(Border):
     """What is known about a run when it starts."""
 
     id: str = Described(min_length=1, max_length=64)
@@ -158,7 +127,7 @@ class NewRun(_Border):
     process_token: str = ""
 
 
-class NewStep(_Border):
+class NewStep(Border):
     """One attempt at one node, after it ended."""
 
     node: str = Described(min_length=1)
@@ -170,7 +139,7 @@ class NewStep(_Border):
     error: RecordedError | None = None
 
 
-class NewArtifact(_Border):
+class NewArtifact(Border):
     """A file in the artifact store."""
 
     sha256: str = Described(pattern=r"^[0-9a-f]{64}$")
@@ -178,7 +147,7 @@ class NewArtifact(_Border):
     bytes: int = Described(ge=0)
 
 
-class RunSummary(_Border):
+class RunSummary(Border):
     """A run as a list shows it."""
 
     id: str
@@ -198,6 +167,7 @@ class RunDetail(RunSummary):
     graph_sha256: str
     software_version: str
     environment: dict[str, JsonValue]
+    attempts: int = 1
     steps: tuple[NewStep, ...]
     artifacts: tuple[NewArtifact, ...]
     interpretation: dict[str, JsonValue] | None = None
