@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,4 +11,8 @@ from agentic_spliceai.compute.types import ComputeBackend
 
 def backends(folder: Path) -> Mapping[str, ComputeBackend]:
     """Return the backends that can be used here; `folder` is where jobs of this machine live."""
-    raise NotImplementedError
+    if sys.platform == "win32":  # no process groups, no flock
+        return {}
+    from agentic_spliceai.compute.local import LocalBackend
+
+    return {LocalBackend.name: LocalBackend(folder)}
