@@ -1,0 +1,70 @@
+"""Keep what the triage of a list made in the artifact store, and under its run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from agentic_spliceai.tools.context import ToolContext
+from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolArgumentError, ToolModel, ToolSpec
+from agentic_spliceai.tools.triage_rows import SHA256
+
+
+class RecordTriageArgs(ToolModel):
+    """What was made."""
+
+    table: str = Field(min_length=1, description="The table that join_triage wrote.")
+    table_sha256: str = Field(pattern=SHA256, description="Its digest.")
+    lines: str = Field(min_length=1, description="The same as JSON lines.")
+    lines_sha256: str = Field(pattern=SHA256, description="Their digest.")
+    summary: str = Field(min_length=1, description="The summary.")
+
+
+class RecordTriageResult(ToolModel):
+    """Whether and where it was kept."""
+
+    run_id: str = Field(description="The run.")
+    recorded: bool = Field(description="False where the user asked for no record.")
+    database: str | None = Field(description="Where it was recorded.")
+    artifacts: int = Field(ge=0, description="Files kept for the run.")
+
+
+def run(args: RecordTriageArgs, context: ToolContext) -> RecordTriageResult:
+    """Keep table, JSON lines and summary by their sha256 under the run.
+
+    Raises
+    ------
+    ToolArgumentError
+        If the table is not the one that was joined.
+    RecordError
+        If the database cannot be written.
+    """
+    if not context.keep_record:
+        return RecordTriageResult(run_id=context.run_id, recorded=False, database=None, artifacts=0)
+    from agentic_spliceai.records.models import NewArtifact
+
+    kept = {
+        kind: context.artifacts.put_file(Path(path))
+        for kind, path in (("triage_table", args.table), ("triage_lines", args.lines), ("triage_summary", args.summary))
+    }
+    if (kept["triage_table"], kept["triage_lines"]) != (args.table_sha256, args.lines_sha256):
+        raise ToolArgumentError(f"{args.table} was changed since it was written.", "Join the parts again.")
+    artifacts = tuple(
+        NewArtifact(sha256=digest, kind=kind, bytes=context.artifacts.size(digest)) for kind, digest in kept.items()
+    )
+    context.records.add_artifacts(context.run_id, artifacts)
+    return RecordTriageResult(
+        run_id=context.run_id, recorded=True, database=context.records.location, artifacts=len(artifacts)
+    )
+
+
+TOOL = ToolSpec(
+    name="record_triage",
+    purpose="Keep the table, the JSON lines and the summary of a triage in the artifact store and under its run.",
+    args=RecordTriageArgs,
+    result=RecordTriageResult,
+    side_effect=SideEffect.WRITES_RECORDS,
+    cost_class=CostClass.INSTANT,
+    function=run,
+)
