@@ -7,7 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agentic_spliceai.records.evidence import Claim, Evidence
 from agentic_spliceai.splice_engine.base_layer.results import SpliceDelta
+from agentic_spliceai.splice_engine.consequence.codes import CodeAssessment
 from agentic_spliceai.splice_engine.consequence.types import Consequence
 from agentic_spliceai.splice_engine.genome.types import Transcript, Variant
 from agentic_spliceai.splice_engine.meta_layer.results import DeltaPrediction, TriageResult
@@ -30,6 +32,9 @@ class GeneInterpretation(_Frozen):
     triage: TriageResult
     delta_prediction: DeltaPrediction | None = None
     consequence: Consequence
+    codes: CodeAssessment | None = Field(
+        default=None, description="ACMG/AMP codes that rules suggest, and why others are not; null in old records."
+    )
     tracks_sha256: str | None = Field(default=None, description="Artifact with the per-position scores.")
 
 
@@ -48,4 +53,8 @@ class Interpretation(_Frozen):
     verdict: str = Field(description="One sentence for a person.")
     is_demo: bool = Field(default=False, description="Synthetic demonstration data: no human gene is spoken of.")
     unknowns: tuple[str, ...] = Field(default=(), description="What was not known.")
+    evidence: tuple[Evidence, ...] = Field(default=(), description="The facts that the summary may refer to.")
+    claims: tuple[Claim, ...] = Field(
+        default=(), description="The summary, and what a language model wrote before it that was refused."
+    )
     timings: dict[str, float] = Field(default_factory=dict, description="Seconds by step.")
