@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import DateTime, Dialect, MetaData, TypeDecorator
@@ -64,6 +66,22 @@ def new_id() -> str:
 def now() -> datetime:
     """Return the time, UTC."""
     return datetime.now(UTC)
+
+
+def finite(value: float | None) -> float | None:
+    """Return the number, or None where it is none: a database keeps neither NaN nor infinity everywhere."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def plain_json(value: Any) -> Any:
+    """Return a JSON value with None where a number is not finite."""
+    if isinstance(value, float):
+        return finite(value)
+    if isinstance(value, Mapping):
+        return {str(name): plain_json(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_json(one) for one in value]
+    return value
 
 
 def find(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
-import platform
 import socket
 import sys
 from pathlib import Path
 
-from pydantic import JsonValue
+from agentic_spliceai.records.environment import environment
+
+__all__ = ["environment", "has_ended", "host_name", "process_token"]
 
 
 def host_name() -> str:
@@ -40,14 +40,3 @@ def has_ended(host: str, pid: int, token: str) -> bool:
     except PermissionError:
         return False
     return bool(token) and process_token(pid) not in ("", token)
-
-
-def environment() -> dict[str, JsonValue]:
-    """Return the versions that a result may depend on; imports nothing heavy."""
-    versions: dict[str, JsonValue] = {}
-    for package in ("torch", "numpy", "langgraph", "pydantic"):
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = None
-    return {"python": platform.python_version(), "platform": platform.platform(), "packages": versions}

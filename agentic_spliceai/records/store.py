@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from agentic_spliceai.records.base import find
 from agentic_spliceai.records.database import Database
 from agentic_spliceai.records.errors import UnknownRunError
+from agentic_spliceai.records.experiments import ExperimentStore
 from agentic_spliceai.records.interpretation import Interpretation
 from agentic_spliceai.records.jobs import JobStore
 from agentic_spliceai.records.models import (
@@ -25,6 +26,7 @@ from agentic_spliceai.records.models import (
     RunSummary,
     StepRecord,
 )
+from agentic_spliceai.records.plans import PlanStore
 from agentic_spliceai.records.process import has_ended
 
 
@@ -48,6 +50,8 @@ class RecordStore:
     def __init__(self, url: str, *, busy_timeout: float = 10.0) -> None:
         self.database = Database(url, busy_timeout=busy_timeout)
         self.jobs = JobStore(self.database)
+        self.experiments = ExperimentStore(self.database)
+        self.plans = PlanStore(self.database)
 
     @property
     def location(self) -> str:

@@ -113,7 +113,7 @@ class ExperimentRunRow(Table, table=True):
     approval_id: str | None = Field(default=None, foreign_key="approval.id", index=True)
     workflow_run_id: str | None = Field(default=None, index=True)
     job_id: str | None = Field(default=None, foreign_key="job.id", index=True)
-    decision: str
+    decision: str | None = Field(default=None)
     decision_reason: str = Field(default="", sa_type=Text)
     decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     environment: dict[str, Any] = Field(sa_type=JSON)
@@ -127,7 +127,8 @@ class ExperimentRunRow(Table, table=True):
     evaluator_digest: str | None = Field(default=None, index=True)
     code_digest: str | None = Field(default=None)
     error: dict[str, Any] | None = Field(default=None, sa_type=JSON)
-    result: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    # Text, because JSON in PostgreSQL has no place for a loss that is not a number.
+    result: str | None = Field(default=None, sa_type=Text)
     outcome_sha256: str | None = Field(default=None)
 
 
