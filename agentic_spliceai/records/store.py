@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from agentic_spliceai.records.base import find
 from agentic_spliceai.records.database import Database
 from agentic_spliceai.records.errors import UnknownRunError
+from agentic_spliceai.records.evidence_store import EvidenceStore
 from agentic_spliceai.records.experiments import ExperimentStore
 from agentic_spliceai.records.interpretation import Interpretation
 from agentic_spliceai.records.jobs import JobStore
@@ -27,11 +28,13 @@ from agentic_spliceai.records.models import (
     StepRecord,
 )
 from agentic_spliceai.records.plans import PlanStore
+from agentic_spliceai.records.predictions import PredictionStore
 from agentic_spliceai.records.process import has_ended
+from agentic_spliceai.records.sessions import SessionStore
 
 
 class RecordStore:
-    """Runs, their steps, interpretations and artifacts.
+    """Everything that is remembered: runs with their steps, interpretations and artifacts, and the stores below.
 
     Parameters
     ----------
@@ -40,6 +43,11 @@ class RecordStore:
         use.
     busy_timeout
         Seconds to wait for another process's lock (SQLite).
+
+    Attributes
+    ----------
+    jobs, experiments, plans, evidence, predictions, sessions
+        The other things that are remembered, in the same database.
 
     Raises
     ------
@@ -52,6 +60,9 @@ class RecordStore:
         self.jobs = JobStore(self.database)
         self.experiments = ExperimentStore(self.database)
         self.plans = PlanStore(self.database)
+        self.evidence = EvidenceStore(self.database)
+        self.predictions = PredictionStore(self.database)
+        self.sessions = SessionStore(self.database)
 
     @property
     def location(self) -> str:
