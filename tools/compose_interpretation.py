@@ -17,6 +17,7 @@ from agentic_spliceai.splice_engine.genome.types import Gene, Transcript, Varian
 from agentic_spliceai.splice_engine.meta_layer.results import MetaStatus
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolArgumentError, ToolModel, ToolSpec
+from agentic_spliceai.tools.suggest_codes import GeneCodes
 from agentic_spliceai.tools.types import GeneConsequence, GeneDeltaPrediction, GeneScore, GeneTriage, GenomeArgs
 
 _RANK = {Strength.STRONG: 0, Strength.MODERATE: 1, Strength.WEAK: 2}
@@ -33,6 +34,7 @@ class ComposeInterpretationArgs(GenomeArgs):
         default=None, description="The meta-layer's deltas, one a gene; null where they were not asked for."
     )
     consequences: tuple[GeneConsequence, ...] = Field(description="Consequences, one a gene.")
+    codes: tuple[GeneCodes, ...] = Field(default=(), description="Suggested codes, one a gene; may be left out.")
 
 
 class ComposeInterpretationResult(ToolModel):
@@ -56,6 +58,7 @@ def run(args: ComposeInterpretationArgs, context: ToolContext) -> ComposeInterpr
     at_variant = {gene.id: gene for gene in bundle.annotation.genes_at_variant(args.variant)}
     triage = {item.gene_id: item.triage for item in args.triage}
     consequences = {item.gene_id: item.consequence for item in args.consequences}
+    codes = {item.gene_id: item.codes for item in args.codes}
     predictions = {item.gene_id: item.prediction for item in args.delta_predictions or ()}
     genes = []
     for score in args.scores:
@@ -78,6 +81,7 @@ def run(args: ComposeInterpretationArgs, context: ToolContext) -> ComposeInterpr
                 triage=triage[delta.gene_id],
                 delta_prediction=predictions.get(delta.gene_id),
                 consequence=consequences[delta.gene_id],
+                codes=codes.get(delta.gene_id),
                 tracks_sha256=score.tracks_sha256,
             )
         )

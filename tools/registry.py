@@ -20,7 +20,11 @@ _MODULES = (
     "triage_variant",
     "predict_delta",
     "infer_consequence",
+    "suggest_codes",
     "compose_interpretation",
+    "gather_evidence",
+    "write_summary",
+    "complete_interpretation",
     "render_report",
     "record_run",
 )
