@@ -1,6 +1,7 @@
 """Run a workflow: `python -m agentic_spliceai.run GRAPH --set variant=... genome=...`.
 
 Exit codes: 0 success; 1 an unexpected error, with traceback; 2 an error that the user can act on, in one line;
+3 the run waits for an answer: `--resume RUN_ID` goes on with it;
 130 stopped by Ctrl-C (143: by SIGTERM); 141 the reader of the output has gone, as shells call it.
 """
 
@@ -23,9 +24,12 @@ from agentic_spliceai.orchestration.events import RunObserver, RunResult, RunSta
 from agentic_spliceai.splice_engine.errors import SpliceEngineError
 
 if TYPE_CHECKING:
+    from agentic_spliceai.orchestration.errors import PausedRun
+    from agentic_spliceai.orchestration.progress import ProgressDisplay
     from agentic_spliceai.orchestration.validator import CheckedGraph
+    from agentic_spliceai.tools.interaction import Asker
 
-EXIT_OK, EXIT_UNEXPECTED, EXIT_ERROR, EXIT_INTERRUPTED, EXIT_TERMINATED = 0, 1, 2, 130, 143
+EXIT_OK, EXIT_UNEXPECTED, EXIT_ERROR, EXIT_WAITING, EXIT_INTERRUPTED, EXIT_TERMINATED = 0, 1, 2, 3, 130, 143
 EXIT_NO_READER = 141
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -33,15 +37,17 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @dataclass(frozen=True)
 class Request:
-    """What the command line asks for."""
+    """What the command line asks for; `resume` names a run to take up again instead of a workflow."""
 
-    graph: str
+    graph: str = ""
     assignments: Sequence[str] = ()
     values: Mapping[str, str] = field(default_factory=dict)
     out: str | None = None
     as_json: bool = False
     quiet: bool = False
     keep_record: bool = True
+    approve: bool = False
+    resume: str | None = None
 
 
 class StartedRun(RunObserver):
@@ -70,7 +76,7 @@ def build_parser(prog: str = "python -m agentic_spliceai.run") -> argparse.Argum
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that name a workflow and its inputs."""
-    parser.add_argument("graph", metavar="GRAPH", help="YAML file, or the name of a packaged workflow")
+    parser.add_argument("graph", metavar="GRAPH", nargs="?", help="YAML file, or the name of a packaged workflow")
     parser.add_argument(
         "--set",
         dest="assignments",
@@ -81,6 +87,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="inputs of the workflow; may be repeated",
     )
     parser.add_argument("--validate", action="store_true", help="check the workflow and its inputs, run nothing")
+    parser.add_argument("--approve", action="store_true", help="approve what the workflow asks approval for, unasked")
+    parser.add_argument(
+        "--resume", metavar="RUN_ID", help="take up a run that waits, was stopped or failed, instead of a new one"
+    )
     add_output_arguments(parser)
 
 
@@ -101,12 +111,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run_from(arguments: argparse.Namespace) -> int:
     """Run what parsed arguments ask for."""
     request = Request(
-        graph=arguments.graph,
+        graph=arguments.graph or "",
         assignments=arguments.assignments,
         out=arguments.out,
         as_json=arguments.as_json,
         quiet=arguments.quiet,
         keep_record=arguments.keep_record,
+        approve=arguments.approve,
+        resume=arguments.resume,
     )
     if arguments.validate:
         return guarded(lambda: validate(request), as_json=request.as_json)
@@ -127,18 +139,28 @@ def validate(request: Request) -> int:
 
 
 def execute(request: Request, started: StartedRun) -> int:
-    """Run the workflow and print its result; `started` hears which run it is."""
-    graph = _load(request)
-    inputs = _inputs(graph, request)
+    """Run the workflow, or take a run up again, and print its result; `started` hears which run it is."""
+    if request.resume is not None:
+        _refuse_beside_resume(request)
+    graph = _load(request) if request.resume is None else None
+    inputs = _inputs(graph, request) if graph is not None else {}
     # From here on it takes a moment: LangGraph, the database and the science are loaded.
+    from agentic_spliceai.orchestration.errors import PausedRun
     from agentic_spliceai.orchestration.progress import progress_display
-    from agentic_spliceai.orchestration.runner import run_graph
+    from agentic_spliceai.orchestration.runner import resume_run, run_graph
     from agentic_spliceai.tools.context import Resources, ToolContext
 
     display = progress_display(quiet=request.quiet)
-    context = ToolContext(Resources(progress=display), keep_record=request.keep_record)
+    context = ToolContext(Resources(progress=display), keep_record=request.keep_record, ask=_asker(request, display))
     try:
-        result = run_graph(graph, inputs, context, observers=[started, display])
+        if graph is not None:
+            result = run_graph(graph, inputs, context, observers=[started, display])
+        else:
+            result = resume_run(request.resume or "", context, observers=[started, display])
+    except PausedRun as paused:
+        display.close()
+        _print_paused(paused, request.as_json)
+        return EXIT_WAITING
     finally:
         display.close()
     if request.as_json:
@@ -146,6 +168,46 @@ def execute(request: Request, started: StartedRun) -> int:
     else:
         _print_summary(result)
     return EXIT_OK
+
+
+def _refuse_beside_resume(request: Request) -> None:
+    from agentic_spliceai.orchestration.errors import InputError
+
+    if request.graph or request.assignments or request.values or request.out is not None or not request.keep_record:
+        raise InputError(
+            "--resume goes on with the workflow, the inputs and the record of the run.",
+            f"Write only --resume {request.resume}, with --approve, --json or --quiet.",
+        )
+
+
+def _asker(request: Request, display: ProgressDisplay) -> Asker:
+    from agentic_spliceai.orchestration.askers import TerminalAsker, approve_all
+    from agentic_spliceai.tools.interaction import no_one
+
+    if request.approve:
+        return approve_all
+    # A question needs eyes and a keyboard; with --json another program reads.
+    if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty() and not request.as_json:
+        return TerminalAsker(suspended=display.suspended)
+    return no_one
+
+
+def _print_paused(paused: PausedRun, as_json: bool) -> None:
+    from agentic_spliceai.orchestration.askers import question_lines
+
+    if as_json:
+        waiting = {
+            "run_id": paused.run_id,
+            "status": "waiting",
+            "node": paused.node,
+            "question": paused.question.model_dump(mode="json"),
+        }
+        print(json.dumps(waiting, ensure_ascii=False, allow_nan=False))
+        return
+    print("\n".join(question_lines(paused.question)))
+    print(f"run {paused.run_id} waits for the answer. Go on at a terminal with:")
+    print(f"  agentic-spliceai run --resume {paused.run_id}")
+    print(f"or, to approve:\n  agentic-spliceai run --resume {paused.run_id} --approve")
 
 
 def machine_result(result: RunResult) -> dict[str, Any]:
@@ -230,8 +292,14 @@ def _terminate(signum: int, frame: object) -> NoReturn:
 
 
 def _load(request: Request) -> CheckedGraph:
+    from agentic_spliceai.orchestration.errors import UnknownGraphError
+    from agentic_spliceai.orchestration.loader import packaged_graphs
     from agentic_spliceai.orchestration.validator import load_graph
 
+    if not request.graph:
+        raise UnknownGraphError(
+            "no workflow is named.", f"Give a YAML file, or one of: {', '.join(packaged_graphs())}; or --resume RUN_ID."
+        )
     return load_graph(request.graph)
 
 

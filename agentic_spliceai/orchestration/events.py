@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from agentic_spliceai.tools.interaction import ToolProgress
+
+if TYPE_CHECKING:
+    from agentic_spliceai.orchestration.errors import PausedRun
 
 
 class StepOutcome(StrEnum):
@@ -18,14 +23,35 @@ class StepOutcome(StrEnum):
 
 
 @dataclass(frozen=True)
+class Step:
+    """Which step: a node, or one item of a node with `each`.
+
+    Attributes
+    ----------
+    node
+        Its name.
+    item, items
+        Which item, counted from 1, of how many; None where the node is no fan-out.
+    """
+
+    node: str
+    item: int | None = None
+    items: int | None = None
+
+    def __str__(self) -> str:
+        return self.node if self.item is None else f"{self.node}[{self.item}]"
+
+
+@dataclass(frozen=True)
 class StepStart:
-    """A step begins; `attempt` counts from 1."""
+    """A step begins; `attempt` counts from 1, over the processes that took the run up again."""
 
     node: str
     tool: str
     purpose: str
     attempt: int
     started_at: datetime
+    step: Step
 
 
 @dataclass(frozen=True)
@@ -38,18 +64,20 @@ class StepEnd:
     started_at: datetime
     seconds: float
     outcome: StepOutcome
+    step: Step
     error: BaseException | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
 class RunStart:
-    """A run begins with these inputs."""
+    """A run begins with these inputs, or is taken up again: then `attempt` is above 1."""
 
     run_id: str
     graph: str
     graph_sha256: str
     inputs: Mapping[str, Any]
     started_at: datetime
+    attempt: int = 1
 
 
 @dataclass(frozen=True)
@@ -85,8 +113,17 @@ class RunObserver:
     def step_ended(self, end: StepEnd) -> None:
         """Hear that a step ended, well or not."""
 
+    def step_progressed(self, step: Step, progress: ToolProgress) -> None:
+        """Hear how far a step's tool is."""
+
+    def step_paused(self, step: Step) -> None:
+        """Hear that a step waits for a person's answer; it begins again when the answer is there."""
+
     def run_succeeded(self, result: RunResult) -> None:
         """Hear that the run came to its end."""
+
+    def run_paused(self, paused: PausedRun) -> None:
+        """Hear that the run waits for a person's answer and that this process is done with it."""
 
     def run_failed(self, start: RunStart, error: BaseException, node: str | None) -> None:
         """Hear that the run ended with `error`, in `node` where it was in one."""

@@ -36,12 +36,15 @@ class Document:
         Plain values; the keys of mappings are always text, as written.
     marks
         1-based line and column of each place: of the key in a mapping, of the item in a list.
+    text
+        The file, whole: a run keeps it, so that it goes on as it began whatever becomes of the file.
     """
 
     file: str
     sha256: str
     data: Any
     marks: dict[Place, tuple[int, int]] = field(repr=False)
+    text: str = field(repr=False)
 
     def problem(self, place: Place, message: str) -> Problem:
         """Return a problem at `place`, or at the nearest place around it that the file has."""
@@ -122,7 +125,7 @@ def parse_document(text: str, file: str) -> Document:
     data = reader.read(root, ())
     if reader.problems:
         raise GraphError(tuple(reader.problems))
-    return Document(file, hashlib.sha256(text.encode()).hexdigest(), data, reader.marks)
+    return Document(file, hashlib.sha256(text.encode()).hexdigest(), data, reader.marks, text)
 
 
 class _Reader:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
-from agentic_spliceai.orchestration.events import RunObserver, RunResult, RunStart, StepEnd, StepOutcome, StepStart
+from agentic_spliceai.orchestration.events import (
+    RunObserver,
+    RunResult,
+    RunStart,
+    Step,
+    StepEnd,
+    StepOutcome,
+    StepStart,
+)
+from agentic_spliceai.tools.interaction import ToolProgress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +35,10 @@ class ProgressDisplay(RunObserver):
 
     def __call__(self, name: str, done: int, total: int | None) -> None:
         """Take the bytes done so far of a download."""
+
+    def suspended(self) -> AbstractContextManager[object]:
+        """Return a context in which nothing is drawn, so that a question can be asked."""
+        return nullcontext()
 
     def close(self) -> None:
         """Leave the terminal as it was."""
@@ -76,6 +90,7 @@ class PlainProgress(ProgressDisplay):
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._last = 0.0
+        self._last_progress: dict[str, float] = {}
 
     def __call__(self, name: str, done: int, total: int | None) -> None:
         """Take the bytes done so far of a download."""
@@ -88,17 +103,31 @@ class PlainProgress(ProgressDisplay):
 
     def run_started(self, start: RunStart) -> None:
         """Name the run."""
-        self._line(f"{start.graph}: run {start.run_id}")
+        again = f" (taken up again, attempt {start.attempt})" if start.attempt > 1 else ""
+        self._line(f"{start.graph}: run {start.run_id}{again}")
 
     def step_started(self, start: StepStart) -> None:
         """Say what begins."""
+        of = f" of {start.step.items}" if start.step.items else ""
         again = f" (attempt {start.attempt})" if start.attempt > 1 else ""
-        self._line(f"  {start.node}{again}: {start.purpose}")
+        self._line(f"  {start.step}{of}{again}: {start.purpose}")
+
+    def step_progressed(self, step: Step, progress: ToolProgress) -> None:
+        """Say how far the step is, every ten seconds."""
+        now = time.monotonic()
+        if now - self._last_progress.get(str(step), -_SECONDS_BETWEEN_LINES) < _SECONDS_BETWEEN_LINES:
+            return
+        self._last_progress[str(step)] = now
+        self._line(f"  {step}: {_amount(progress)}")
 
     def step_ended(self, end: StepEnd) -> None:
         """Say how long it took."""
         word = "done" if end.outcome is StepOutcome.SUCCEEDED else str(end.outcome)
-        self._line(f"  {end.node}: {word} in {end.seconds:.1f} s")
+        self._line(f"  {end.step}: {word} in {end.seconds:.1f} s")
+
+    def step_paused(self, step: Step) -> None:
+        """Say that an answer is needed."""
+        self._line(f"  {step}: waits for an answer")
 
     def run_succeeded(self, result: RunResult) -> None:
         """Say how long all took."""
@@ -126,39 +155,76 @@ class LiveProgress(ProgressDisplay):
             TimeElapsedColumn(),
             console=console or Console(stderr=True),
         )
-        self._task: TaskID | None = None
-        self._purpose = ""
+        self._tasks: dict[str, TaskID] = {}
+        self._purposes: dict[str, str] = {}
+        self._current = ""
 
     def __call__(self, name: str, done: int, total: int | None) -> None:
         """Show the download beside the step that waits for it."""
-        if self._task is None:
-            return
         amount = f"{done / 1e6:.0f} MB"
         if total:
-            filled = round(20 * done / total)
-            amount = f"{'━' * filled}{'╌' * (20 - filled)} {done / total:4.0%} of {total / 1e6:.0f} MB"
-        self._progress.update(self._task, description=f"{name} {amount}")
+            amount = f"{_bar(done / total)} of {total / 1e6:.0f} MB"
+        self._describe(self._current, f"{name} {amount}")
 
     def run_started(self, start: RunStart) -> None:
         """Begin to draw."""
         self._progress.start()
 
     def step_started(self, start: StepStart) -> None:
-        """Add a line."""
+        """Add a line; the items of a fan-out share one."""
+        node, step = start.node, start.step
         again = f" (attempt {start.attempt})" if start.attempt > 1 else ""
-        self._purpose = start.purpose
-        self._task = self._progress.add_task(start.purpose, total=1, label=f"{start.node}{again}")
+        self._purposes[node] = start.purpose
+        self._current = node
+        if step.item is None or node not in self._tasks:
+            self._tasks[node] = self._progress.add_task(start.purpose, total=step.items or 1, label=f"{node}{again}")
+
+    def step_progressed(self, step: Step, progress: ToolProgress) -> None:
+        """Show how far the step is."""
+        self._describe(step.node, _amount(progress))
 
     def step_ended(self, end: StepEnd) -> None:
         """Tick the line off, or mark it."""
-        if self._task is None:
+        node = end.node
+        if end.outcome is not StepOutcome.SUCCEEDED:
+            self._describe(node, f"{end.outcome}: {self._purposes[node]}")
+            self._progress.stop_task(self._tasks[node])
             return
-        failed = "" if end.outcome is StepOutcome.SUCCEEDED else f"{end.outcome}: "
-        self._progress.update(self._task, completed=1 if not failed else 0, description=f"{failed}{self._purpose}")
-        if failed:
-            self._progress.stop_task(self._task)
-        self._task = None
+        self._progress.update(self._tasks[node], advance=1)
+        done, items = end.step.item, end.step.items
+        self._describe(node, f"{self._purposes[node]} {done} of {items}" if items else self._purposes[node])
+
+    def step_paused(self, step: Step) -> None:
+        """Mark the line."""
+        self._describe(step.node, f"waits for an answer: {self._purposes[step.node]}")
+        self._progress.stop_task(self._tasks[step.node])
+
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Stop drawing for as long as a question is asked."""
+        self._progress.stop()
+        try:
+            yield
+        finally:
+            self._progress.start()
 
     def close(self) -> None:
         """Stop drawing."""
         self._progress.stop()
+
+    def _describe(self, node: str, text: str) -> None:
+        if node in self._tasks:
+            self._progress.update(self._tasks[node], description=text)
+
+
+def _amount(progress: ToolProgress) -> str:
+    if progress.done is None:
+        return progress.message
+    if progress.total:
+        return f"{progress.message} {_bar(progress.done / progress.total)}"
+    return f"{progress.message} {progress.done:g}"
+
+
+def _bar(share: float) -> str:
+    filled = round(20 * min(max(share, 0.0), 1.0))
+    return f"{'━' * filled}{'╌' * (20 - filled)} {share:4.0%}"

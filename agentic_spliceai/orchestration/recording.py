@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from agentic_spliceai import __version__
+from agentic_spliceai.orchestration.errors import PausedRun
 from agentic_spliceai.orchestration.events import RunObserver, RunResult, RunStart, StepEnd
 from agentic_spliceai.records.errors import RecordError
 from agentic_spliceai.records.models import NewRun, NewStep, RecordedError, RunStatus, RunSummary, StepStatus
@@ -31,9 +32,11 @@ class Recorder(RunObserver):
         self.found_interrupted: tuple[RunSummary, ...] = ()
 
     def run_started(self, start: RunStart) -> None:
-        """Mark dead runs as interrupted, and write this one down."""
+        """Mark dead runs as interrupted, and write this one down; one that is taken up again is there already."""
         self.found_interrupted = self._store.mark_interrupted()
         self._run_id = start.run_id
+        if start.attempt > 1:
+            return
         self._store.start_run(
             NewRun(
                 id=start.run_id,
@@ -52,13 +55,13 @@ class Recorder(RunObserver):
     def step_ended(self, end: StepEnd) -> None:
         """Write the step down."""
         step = NewStep(
-            node=end.node,
+            node=str(end.step),
             tool=end.tool,
             attempt=end.attempt,
             started_at=end.started_at,
             seconds=end.seconds,
             status=StepStatus(end.outcome.value),
-            error=recorded_error(end.error, end.node) if end.error is not None else None,
+            error=recorded_error(end.error, str(end.step)) if end.error is not None else None,
         )
         try:
             self._store.add_step(self._run_id, step)
@@ -71,6 +74,10 @@ class Recorder(RunObserver):
     def run_succeeded(self, result: RunResult) -> None:
         """Mark the run as succeeded."""
         self._store.finish_run(result.run_id, RunStatus.SUCCEEDED)
+
+    def run_paused(self, paused: PausedRun) -> None:
+        """Mark the run as waiting."""
+        self._store.pause_run(paused.run_id)
 
     def run_failed(self, start: RunStart, error: BaseException, node: str | None) -> None:
         """Mark the run as failed, or as interrupted where it was stopped from outside."""

@@ -23,6 +23,14 @@ A run is one walk from START to END: a node has one edge out, plain or with rout
 A value of `with` is a literal or a reference, `$inputs.NAME` or `$NODE.FIELD`, with further fields after further dots.
 A reference that ends in `?` may speak of a node that this walk did not visit: the argument then keeps its default. A
 literal that begins with a dollar sign is written with two.
+
+A node with `each` and `as` calls its tool for every item of a list, `parallel` at once, and its result is `items`, in
+the list's order:
+
+```yaml
+  - {name: triage, use: triage_chunk, each: $read.chunks, as: chunk, parallel: 4, with: {genome: $inputs.genome}}
+  - {name: join, use: join_triage, with: {chunks: $triage.items}}
+```
 """
 
 from __future__ import annotations
@@ -83,7 +91,12 @@ class NodeSpec(_Part):
     retry: RetrySpec | None = Field(
         default=None, description="Tries again after a transient failure, but not after a time-out."
     )
-    timeout: float | None = Field(default=None, gt=0, description="Seconds after which the step fails.")
+    timeout: float | None = Field(
+        default=None, gt=0, description="Seconds after which the step, or one item of it, fails."
+    )
+    each: str | None = Field(default=None, description="Reference to a list: the tool is called for each of its items.")
+    as_: str | None = Field(default=None, alias="as", description="Argument of the tool that gets the item.")
+    parallel: int = Field(default=1, ge=1, le=64, description="How many items are worked on at once.")
 
 
 class EdgeSpec(_Part):

@@ -90,6 +90,16 @@ def clash(source: Any, target: Any) -> bool:
     return any(all(_clash(one, other) for other in targets) for one in sources)
 
 
+def item_type(annotation: Any) -> Any:
+    """Return the type of an array's items, `Any` where they may be of several; None if it is no array."""
+    annotation = strip(annotation)
+    origin = get_origin(annotation) or annotation
+    if not (isinstance(origin, type) and issubclass(origin, _ARRAYS)) or issubclass(origin, str | bytes):
+        return None
+    item = _item(annotation)
+    return Any if item is None else item
+
+
 def type_name(annotation: Any) -> str:
     """Return a type as a person reads it."""
     if get_origin(annotation) in (Union, types.UnionType) or get_origin(annotation) is Annotated:

@@ -27,6 +27,7 @@ from agentic_spliceai.orchestration.types import (
     clash,
     field_type,
     input_type,
+    item_type,
     members,
     possible_values,
     type_name,
@@ -231,9 +232,36 @@ class _Check:
                 self._check_reference(at, node, name, str(value), fields[name])
             else:
                 self._check_literal(at, name, value, fields[name])
+        self._check_each(place, node, tool)
         for name, info in fields.items():
-            if info.is_required() and name not in node.with_:
+            if info.is_required() and name not in node.with_ and name != node.as_:
                 self._add((*place, "with"), f"node {node.name!r} gives no {name!r}, which tool {tool.name!r} needs")
+
+    def _check_each(self, place: Place, node: NodeSpec, tool: AnyTool) -> None:
+        if node.each is None:
+            for key, given in (("as", node.as_ is not None), ("parallel", "parallel" in node.model_fields_set)):
+                if given:
+                    self._add((*place, key), f"node {node.name!r} has {key!r} but no 'each'")
+            return
+        if node.as_ is None:
+            self._add((*place, "each"), f"node {node.name!r} does not say `as` what its tool gets an item")
+        elif node.as_ not in tool.args.model_fields:
+            known = near(node.as_, tool.args.model_fields)
+            self._add((*place, "as"), f"tool {tool.name!r} has no parameter {node.as_!r}{known}")
+        elif node.as_ in node.with_:
+            self._add((*place, "with", node.as_), f"{node.as_!r} is given here, and by `each` too")
+        at = (*place, "each")
+        annotation = self._resolve(at, node.each, node.name)
+        if annotation is None:
+            return
+        if node.each.endswith("?"):
+            self._add(at, f"{node.each} may be absent; there must be a list, which may be empty")
+        item = item_type(annotation)
+        if item is None:
+            self._add(at, f"{node.each} is {type_name(annotation)}; `each` needs a list")
+        elif node.as_ in tool.args.model_fields and clash(item, tool.args.model_fields[node.as_].annotation):
+            wanted = type_name(tool.args.model_fields[node.as_].annotation)
+            self._add(at, f"an item of {node.each} is {type_name(item)}, but {node.as_!r} takes {wanted}")
 
     def _check_reference(self, at: Place, node: NodeSpec, name: str, text: str, info: FieldInfo) -> None:
         annotation = self._resolve(at, text, node.name)
@@ -293,7 +321,10 @@ class _Check:
             )
             return None
         self._check_order(at, reference, reader, including_itself)
-        return self._field(at, reference, self.registry[node.use]) if node.use in self.registry else None
+        if node.use not in self.registry:
+            return None
+        tool = self.registry[node.use]
+        return self._field(at, reference, tool.result) if node.each is None else self._items(at, reference, tool)
 
     def _resolve_input(self, at: Place, reference: Reference) -> Any:
         name, *rest = reference.path
@@ -322,8 +353,13 @@ class _Check:
                     f"write {reference}? if it may be absent",
                 )
 
-    def _field(self, at: Place, reference: Reference, tool: AnyTool) -> Any:
-        annotation: Any = tool.result
+    def _items(self, at: Place, reference: Reference, tool: AnyTool) -> Any:
+        if reference.path == ("items",):
+            return tuple[tool.result, ...]  # type: ignore[name-defined]
+        self._add(at, f"{reference}: node {reference.source!r} has `each`; it gives ${reference.source}.items only")
+        return None
+
+    def _field(self, at: Place, reference: Reference, annotation: Any) -> Any:
         for depth, name in enumerate(reference.path):
             so_far = ".".join((reference.source, *reference.path[:depth]))
             models = [member for member in members(annotation) if member is not type(None)]
