@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from agentic_spliceai.records.interpretation import Interpretation
 from agentic_spliceai.reporting.plot import plot_locus
-from agentic_spliceai.reporting.view import DEMO_NOTE, NO_PLOT, RESEARCH_USE, build_view, tracks_by_gene
+from agentic_spliceai.reporting.view import CODES_NOTE, DEMO_NOTE, NO_PLOT, RESEARCH_USE, build_view, tracks_by_gene
 from agentic_spliceai.splice_engine.base_layer.results import VariantTracks
 
 
@@ -56,5 +56,11 @@ def render_html(interpretation: Interpretation, tracks: Mapping[str, VariantTrac
     assert environment.loader is not None
     css = Markup(environment.loader.get_source(environment, "report.css")[0])
     return _template().render(
-        view=view, plots=plots, css=css, demo_note=DEMO_NOTE, no_plot=NO_PLOT, research_use=RESEARCH_USE
+        view=view,
+        plots=plots,
+        css=css,
+        demo_note=DEMO_NOTE,
+        no_plot=NO_PLOT,
+        codes_note=CODES_NOTE,
+        research_use=RESEARCH_USE,
     )

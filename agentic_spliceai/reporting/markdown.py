@@ -7,13 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from agentic_spliceai.records.interpretation import Interpretation
 from agentic_spliceai.reporting.view import (
+    CODES_NOTE,
     DEMO_NOTE,
     NO_PLOT,
     RESEARCH_USE,
     Badge,
     ChangeView,
+    CodesView,
     Fact,
     GeneView,
+    SummaryView,
     build_view,
     tracks_by_gene,
 )
@@ -98,8 +101,51 @@ def _gene(gene: GeneView, has_plot: bool) -> list[str]:
     lines += [f"Largest change of each kind in {escape(gene.window)}. Positions 1-based, plus strand.", ""]
     lines += _changes(gene.changes)
     lines += ["", "### Meta-layer", "", *_bullets(gene.meta)]
+    if gene.codes is not None:
+        lines += _codes(gene.codes)
     lines += ["", f"### Context and limits for {escape(gene.name)}", "", *_bullets(gene.unknowns)]
     return lines
+
+
+def _codes(codes: CodesView) -> list[str]:
+    lines = ["", "### ACMG/ClinGen codes that rules suggest", "", paragraph(CODES_NOTE)]
+    for code in codes.codes:
+        lines += ["", f"**Suggestion: {escape(code.label)}** ({escape(code.strength)})", "", paragraph(code.why)]
+        if code.questions:
+            lines += ["", "Not known to this program:", "", *_bullets(code.questions)]
+        lines += ["", paragraph(f"Rule {code.rule} · {code.citation}")]
+    if codes.notes:
+        lines += ["", *_bullets(codes.notes)]
+    if not codes.codes and not codes.notes:
+        lines += ["", "No rule fits."]
+    return lines
+
+
+def _summary(summary: SummaryView) -> list[str]:
+    """Return the summary; a number in brackets after a value leads to its row in the table of evidence."""
+    told = " ".join(
+        "".join(escape(part.text) + (f" \\[{part.number}\\]" if part.number else "") for part in claim)
+        for claim in summary.claims
+    )
+    lines = ["", "## Summary", "", told, "", f"Written by {escape(summary.author)}; numbers in brackets: the evidence."]
+    if summary.refused:
+        lines += ["", f"Texts of a language model that did not pass the check against the evidence: {summary.refused}."]
+    return lines
+
+
+def _evidence(summary: SummaryView) -> list[str]:
+    rows = [
+        (
+            str(item.number),
+            item.statement,
+            item.display,
+            " ".join((item.source, *(d[:12] for d in item.digests))),
+            item.id,
+        )
+        for item in summary.evidence
+    ]
+    lines = ["", "## Evidence of the summary", "", *table(("No.", "Fact", "Value", "Source", "Id"), rows, right=(0,))]
+    return [*lines, "", f"Further facts in the JSON form: {summary.further}."] if summary.further else lines
 
 
 def render_markdown(interpretation: Interpretation, tracks: Mapping[str, VariantTracks]) -> str:
@@ -127,6 +173,8 @@ def render_markdown(interpretation: Interpretation, tracks: Mapping[str, Variant
     if view.given != view.vcf:
         lines += [f"Given as “{escape(view.given)}”", ""]
     lines += [f"**Verdict.** {escape(view.verdict)}", "", f"{_badge(view.badge)}, by {escape(view.scale)}"]
+    if view.summary is not None:
+        lines += _summary(view.summary)
     if len(view.genes) > 1:
         rows = [(g.name, g.strand, g.transcript, g.top_event, _badge(g.badge), g.top_score) for g in view.genes]
         header = ("Gene", "Strand", "Transcript", "Event", "Strength", "Largest raw Δ")
@@ -135,6 +183,8 @@ def render_markdown(interpretation: Interpretation, tracks: Mapping[str, Variant
         lines += _gene(shown, by_gene[gene.gene_id] is not None)
     if view.unknowns:
         lines += ["", "## What was not known", "", *_bullets(view.unknowns)]
+    if view.summary is not None:
+        lines += _evidence(view.summary)
     lines += ["", "## Where the numbers come from"]
     for source in view.provenance:
         lines += ["", *table((f"Scores of {source.genes}", "Value"), _facts(source.facts))]

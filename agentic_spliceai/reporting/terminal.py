@@ -10,7 +10,15 @@ from rich.text import Text
 
 from agentic_spliceai.records.interpretation import Interpretation
 from agentic_spliceai.reporting.files import ReportPaths
-from agentic_spliceai.reporting.view import DEMO_NOTE, RESEARCH_USE, Badge, GeneView, build_view
+from agentic_spliceai.reporting.view import (
+    DEMO_NOTE,
+    RESEARCH_USE,
+    Badge,
+    CodesView,
+    GeneView,
+    SummaryView,
+    build_view,
+)
 
 _STYLES = {"strong": "bold red", "moderate": "bold yellow", "weak": "bold cyan", "none": "dim"}
 _FACTS = ("Protein change", "Reading frame", "Premature stop codon", "Nonsense-mediated decay")
@@ -39,15 +47,50 @@ def terminal_summary(interpretation: Interpretation, paths: ReportPaths | None =
     verdict.append_text(_badge(view.badge))
     verdict.append(f"  by {view.scale}", style="dim")
     parts.append(Panel(verdict, title=head, title_align="left", padding=(0, 1)))
+    if view.summary is not None:
+        parts.append(_summary(view.summary))
     for gene in view.genes:
         parts.append(_events(gene))
         parts.append(_changes(gene))
+        if gene.codes is not None:
+            parts.append(_codes(gene, gene.codes))
         if gene.other_names:
             parts.append(_others(gene))
     if paths is not None:
         parts.append(_files(paths))
     parts.append(Text(RESEARCH_USE, style="dim"))
     return Group(*(Padding(part, (0, 0, 1, 0)) for part in parts))
+
+
+def _summary(summary: SummaryView) -> Text:
+    """Return the summary; a dim number after a value is that of its evidence in the report."""
+    told = Text()
+    for claim in summary.claims:
+        for part in claim:
+            told.append(part.text)
+            if part.number:
+                told.append(f"[{part.number}]", style="dim")
+        told.append(" ")
+    told.append(f"Summary by {summary.author}; the numbers in brackets are those of the evidence.", style="dim")
+    if summary.refused:
+        told.append(f" Texts of a language model that did not pass the check: {summary.refused}.", style="dim")
+    return told
+
+
+def _codes(gene: GeneView, codes: CodesView) -> Table:
+    title = Text(f"{gene.name}: codes that rules suggest, none is assigned", style="bold")
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, expand=False, show_header=False)
+    table.add_column("Code", no_wrap=True)
+    table.add_column("Why", overflow="fold")
+    for code in codes.codes:
+        why = Text(code.why)
+        why.append(f"\n{code.rule}, {code.citation}", style="dim")
+        table.add_row(Text(f"{code.label}?"), why)
+    for note in codes.notes:
+        table.add_row(Text("–", style="dim"), Text(note, style="dim"))
+    if not codes.codes and not codes.notes:
+        table.add_row(Text("–", style="dim"), Text("no rule fits", style="dim"))
+    return table
 
 
 def _others(gene: GeneView) -> Text:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from agentic_spliceai.records.evidence import ClaimStatus, Evidence
 from agentic_spliceai.records.interpretation import GeneInterpretation, Interpretation
 from agentic_spliceai.reporting import words
+from agentic_spliceai.reporting.claims import REFERENCE, references
 from agentic_spliceai.splice_engine.base_layer.results import (
     ContextReport,
     Provenance,
@@ -15,12 +17,17 @@ from agentic_spliceai.splice_engine.base_layer.results import (
     Thresholds,
     VariantTracks,
 )
+from agentic_spliceai.splice_engine.consequence.codes import CodeAssessment
 from agentic_spliceai.splice_engine.consequence.types import EventType, Frame, SpliceEvent, Strength, TranscriptEffect
 from agentic_spliceai.splice_engine.errors import UnknownGeneError
 from agentic_spliceai.splice_engine.meta_layer.results import MetaStatus
 
 NO_PLOT = "No plot: the per-position scores of this gene were not given to the report."
 DEMO_NOTE = "Demonstration on a synthetic minigene. No human gene, and nobody's variant, is spoken of here."
+CODES_NOTE = (
+    "Suggestions of published rules for this variant's effect on splicing, for a qualified person to weigh; no code is "
+    "assigned here."
+)
 RESEARCH_USE = (
     "For research use. Everything on this page is a computed suggestion for a qualified person to weigh; it is not a "
     "diagnosis and no code has been assigned by it. Confirm in RNA before acting on it."
@@ -73,6 +80,57 @@ class ChangeView:
 
 
 @dataclass(frozen=True)
+class CodeView:
+    """One suggested code."""
+
+    label: str
+    strength: str
+    why: str
+    rule: str
+    citation: str
+    questions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CodesView:
+    """What the rules for codes say of one gene; both are empty where there is nothing to say."""
+
+    codes: tuple[CodeView, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ClaimPart:
+    """A piece of a claim: prose, or a value with the number of its evidence in the report's table (0 for prose)."""
+
+    text: str
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class EvidenceView:
+    """One row of the table of evidence."""
+
+    number: int
+    id: str
+    statement: str
+    display: str
+    source: str
+    digests: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SummaryView:
+    """The summary, and the evidence that it rests on."""
+
+    author: str
+    claims: tuple[tuple[ClaimPart, ...], ...]
+    evidence: tuple[EvidenceView, ...]
+    further: int
+    refused: int
+
+
+@dataclass(frozen=True)
 class GeneView:
     """One gene's section; `verdict` is empty where it only repeats the report's."""
 
@@ -93,6 +151,7 @@ class GeneView:
     changes: tuple[ChangeView, ...]
     window: str
     meta: tuple[str, ...]
+    codes: CodesView | None
     unknowns: tuple[str, ...]
 
 
@@ -121,6 +180,7 @@ class ReportView:
     verdict: str
     badge: Badge
     scale: str
+    summary: SummaryView | None
     genes: tuple[GeneView, ...]
     unknowns: tuple[str, ...]
     provenance: tuple[ProvenanceView, ...]
@@ -180,6 +240,7 @@ def build_view(interpretation: Interpretation) -> ReportView:
         verdict=verdict,
         badge=genes[0].badge,
         scale=_scale(interpretation.genes[0].delta.provenance),
+        summary=summary_view(interpretation),
         genes=genes,
         unknowns=tuple(dict.fromkeys(words.clean(text) for text in interpretation.unknowns)),
         provenance=_provenance(interpretation.genes),
@@ -191,6 +252,62 @@ def build_view(interpretation: Interpretation) -> ReportView:
         ),
         timings=_timings(interpretation.timings),
         reading=_reading(interpretation.genes[0].delta.provenance),
+    )
+
+
+def summary_view(interpretation: Interpretation) -> SummaryView | None:
+    """Return the verified claims with the evidence that they refer to numbered in order; None without a summary."""
+    verified = [claim for claim in interpretation.claims if claim.status is ClaimStatus.VERIFIED]
+    if not verified:
+        return None
+    known = {item.id: item for item in interpretation.evidence}
+    used = dict.fromkeys(name for claim in verified for name in references(claim.text) if name in known)
+    numbers = {name: number for number, name in enumerate(used, start=1)}
+    return SummaryView(
+        author=words.clean(verified[0].author),
+        claims=tuple(_claim(claim.text, known, numbers) for claim in verified),
+        evidence=tuple(_evidence(number, known[name]) for name, number in numbers.items()),
+        further=len(known) - len(numbers),
+        refused=sum(claim.status is ClaimStatus.REFUSED for claim in interpretation.claims),
+    )
+
+
+def _claim(text: str, known: Mapping[str, Evidence], numbers: Mapping[str, int]) -> tuple[ClaimPart, ...]:
+    parts = []
+    # Of every two pieces, the second is the id that stood between braces.
+    for index, piece in enumerate(REFERENCE.split(text)):
+        if index % 2 and piece in known:
+            parts.append(ClaimPart(words.clean(known[piece].display), numbers[piece]))
+        elif piece:
+            parts.append(ClaimPart(piece.replace("\n", " ")))
+    return tuple(parts)
+
+
+def _evidence(number: int, item: Evidence) -> EvidenceView:
+    return EvidenceView(
+        number=number,
+        id=item.id,
+        statement=words.clean(item.statement),
+        display=words.clean(item.display),
+        source=words.clean(item.source),
+        digests=() if item.source_sha256 is None else _digests((item.source_sha256,)),
+    )
+
+
+def _codes(assessment: CodeAssessment) -> CodesView:
+    return CodesView(
+        codes=tuple(
+            CodeView(
+                label=words.clean(item.label),
+                strength=item.strength.value.replace("_", " "),
+                why=words.clean(item.why),
+                rule=words.clean(item.rule),
+                citation=words.clean(item.citation),
+                questions=tuple(words.clean(text) for text in item.open_questions),
+            )
+            for item in assessment.suggestions
+        ),
+        notes=tuple(words.clean(text) for text in assessment.notes),
     )
 
 
@@ -217,6 +334,7 @@ def _gene(gene: GeneInterpretation, index: int, verdict: str) -> GeneView:
         changes=_changes(delta),
         window=f"{words.place(delta.variant.contig, delta.window_start)}–{delta.window_end:,}",
         meta=_meta(gene),
+        codes=None if gene.codes is None else _codes(gene.codes),
         unknowns=tuple(dict.fromkeys([*limits, *context_sentences(delta.context)])),
     )
 
