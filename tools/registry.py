@@ -27,6 +27,13 @@ _MODULES = (
     "complete_interpretation",
     "render_report",
     "record_run",
+    "saturate_region",
+    "split_vcf",
+    "triage_chunk",
+    "join_triage",
+    "record_triage",
+    "load_artifacts",
+    "lookup_known_variants",
 )
 
 

@@ -151,6 +151,17 @@ class RecordStore:
                 session.add(ArtifactRecord.model_validate(artifact.model_dump() | {"run_id": run_id}))
             session.commit()
 
+    def add_artifacts(self, run_id: str, artifacts: tuple[NewArtifact, ...]) -> None:
+        """Record files that a run made; what is recorded for it already is not recorded again."""
+        with self.database.session() as session:
+            run = _get(session, run_id)
+            rows = session.exec(select(ArtifactRecord).where(ArtifactRecord.run_id == run.id)).all()
+            known = {(row.sha256, row.kind) for row in rows}
+            for artifact in artifacts:
+                if (artifact.sha256, artifact.kind) not in known:
+                    session.add(ArtifactRecord.model_validate(artifact.model_dump() | {"run_id": run.id}))
+            session.commit()
+
     def mark_interrupted(self) -> tuple[RunSummary, ...]:
         """Mark runs whose process has ended without a word as interrupted, and return them."""
         with self.database.session() as session:
