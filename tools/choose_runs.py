@@ -72,8 +72,7 @@ def run(args: ChooseRunsArgs, context: ToolContext) -> ChooseRunsResult:
 
 
 def _words(run: ExperimentRunSummary) -> set[str]:
-    spec = run.spec
-    text = " ".join((run.experiment, run.label, run.hypothesis or "", spec.name, spec.model, spec.dataset, spec.task))
+    text = " ".join((run.experiment, run.label, run.hypothesis, run.model, run.dataset, run.task))
     return set(_WORD.findall(text.lower())) - _COMMON
 
 
