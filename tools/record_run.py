@@ -26,10 +26,11 @@ class RecordRunResult(ToolModel):
     recorded: bool = Field(description="False where the user asked for no record.")
     database: str | None = Field(description="Where it was recorded.")
     artifacts: int = Field(ge=0, description="Files kept for the run.")
+    evidence: int = Field(ge=0, description="Facts kept for the run.")
 
 
 def run(args: RecordRunArgs, context: ToolContext) -> RecordRunResult:
-    """Store the interpretation, its tracks and its report under the run.
+    """Store the interpretation, its evidence and claims, its tracks and its report under the run.
 
     Raises
     ------
@@ -37,7 +38,7 @@ def run(args: RecordRunArgs, context: ToolContext) -> RecordRunResult:
         If the database cannot be written.
     """
     if not context.keep_record:
-        return RecordRunResult(run_id=context.run_id, recorded=False, database=None, artifacts=0)
+        return RecordRunResult(run_id=context.run_id, recorded=False, database=None, artifacts=0, evidence=0)
     from agentic_spliceai.records.models import NewArtifact
 
     kept = {gene.tracks_sha256: "tracks" for gene in args.interpretation.genes if gene.tracks_sha256 is not None}
@@ -48,8 +49,14 @@ def run(args: RecordRunArgs, context: ToolContext) -> RecordRunResult:
         NewArtifact(sha256=digest, kind=kind, bytes=context.artifacts.size(digest)) for digest, kind in kept.items()
     )
     context.records.add_interpretation(context.run_id, args.interpretation, artifacts)
+    context.records.evidence.add(context.run_id, args.interpretation.evidence)
+    context.records.evidence.add_claims(context.run_id, args.interpretation.claims)
     return RecordRunResult(
-        run_id=context.run_id, recorded=True, database=context.records.location, artifacts=len(artifacts)
+        run_id=context.run_id,
+        recorded=True,
+        database=context.records.location,
+        artifacts=len(artifacts),
+        evidence=len(args.interpretation.evidence),
     )
 
 

@@ -75,7 +75,7 @@ def _what(facts: Facts, gene: str) -> str:
 
 def _effect(facts: Facts, gene: str) -> str:
     parts = [
-        f"{name} {ref}"
+        f"{name} {_ref(item)}"
         for name, what in (
             ("reading frame:", "reading frame"),
             ("protein change:", "protein change"),
@@ -83,7 +83,7 @@ def _effect(facts: Facts, gene: str) -> str:
             ("share of the protein that is not made:", "share of the protein that is lost"),
             ("nonsense-mediated decay:", "nonsense-mediated decay (NMD)"),
         )
-        if (ref := _one(facts, gene, f"{EVENT}, {what}")) is not None
+        if (item := facts.find(gene, f"{EVENT}, {what}")) is not None and item.value != 0
     ]
     return f"Predicted of this event: {'; '.join(parts)}." if parts else ""
 
