@@ -1,4 +1,4 @@
-"""Which process runs a run, and whether it still lives."""
+"""Which process runs a run, and whether it still lives. Light: supervisors of jobs import it and must start quickly."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ import os
 import socket
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from agentic_spliceai.records.environment import environment
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
-__all__ = ["environment", "has_ended", "host_name", "process_token"]
+
+def environment() -> dict[str, JsonValue]:
+    """Return `records.environment.environment()`."""
+    from agentic_spliceai.records import environment as described
+
+    return described.environment()
 
 
 def host_name() -> str:
