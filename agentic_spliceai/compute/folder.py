@@ -133,17 +133,17 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def held(path: Path, patience: float = PATIENCE) -> Iterator[None]:
+def held(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on the file `path`.
 
     Raises
     ------
     TimeoutError
-        If another process keeps it for longer than `patience` seconds.
+        If another process keeps it for longer than `PATIENCE` seconds.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -133,7 +133,8 @@ def test_an_end_reaches_children_that_do_not_want_to(backend: ComputeBackend, ho
 def test_children_do_not_outlive_a_job_that_ended_by_itself(backend: ComputeBackend) -> None:
     code = (
         "import subprocess, sys;"
-        "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session=True); print(p.pid)"
+        "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session=True);"
+        "print(p.pid)"
     )
     handle = backend.submit("one", python(code))
     assert until(backend, handle).state is JobState.SUCCEEDED
