@@ -34,6 +34,7 @@ _MODULES = (
     "record_triage",
     "load_artifacts",
     "lookup_known_variants",
+    "lookup_result",
 )
 
 

@@ -175,8 +175,10 @@ class RecordStore:
             session.commit()
             return tuple(_summary(run, None) for run in ended)
 
-    def list_runs(self, limit: int = 20, *, graph: str | None = None) -> tuple[RunSummary, ...]:
-        """Return the latest runs, newest first."""
+    def list_runs(
+        self, limit: int = 20, *, graph: str | None = None, variant: str | None = None
+    ) -> tuple[RunSummary, ...]:
+        """Return the latest runs, newest first: all, of one workflow, or those that interpreted one variant."""
         query = (
             select(Run, InterpretationRecord)
             .join(InterpretationRecord, col(InterpretationRecord.run_id) == col(Run.id), isouter=True)
@@ -185,6 +187,8 @@ class RecordStore:
         )
         if graph is not None:
             query = query.where(Run.graph_name == graph)
+        if variant is not None:
+            query = query.where(InterpretationRecord.variant == variant)
         with self.database.session() as session:
             return tuple(_summary(run, found) for run, found in session.exec(query).all())
 
