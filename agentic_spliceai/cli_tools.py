@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 EXIT_OK = 0
 _EXAMPLE = "for example: tools call resolve_variant --text minigene-2139-G-A --genome demo"
-_HARMLESS = "starts_job and spends_money are left out unless they are allowed"
+_HARMLESS = "ends_job, starts_job and spends_money are left out unless they are allowed"
 
 
 def add_tools(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -162,7 +162,9 @@ def _may_call(tool: AnyTool, yes: bool) -> None:
 
     if yes or tool.side_effect in HARMLESS:
         return
-    what = {"starts_job": "starts a job", "spends_money": "spends money"}[tool.side_effect.value]
+    what = {"ends_job": "ends a job", "starts_job": "starts a job", "spends_money": "spends money"}[
+        tool.side_effect.value
+    ]
     if not sys.stdin.isatty():
         raise SettingError(f"The tool {tool.name} {what}, and nobody can be asked here.", "Add --yes to allow it.")
     sys.stderr.write(f"{tool.name} {what}. Go on? [y/N] ")

@@ -112,7 +112,7 @@ def _annotations(tool: AnyTool) -> ToolAnnotations:
     return ToolAnnotations(
         title=tool.name.replace("_", " "),
         read_only_hint=tool.side_effect is SideEffect.NONE,
-        destructive_hint=tool.side_effect in (SideEffect.STARTS_JOB, SideEffect.SPENDS_MONEY),
+        destructive_hint=tool.side_effect in (SideEffect.ENDS_JOB, SideEffect.STARTS_JOB, SideEffect.SPENDS_MONEY),
         idempotent_hint=tool.side_effect is SideEffect.NONE,
         open_world_hint=tool.side_effect is SideEffect.SPENDS_MONEY,
     )

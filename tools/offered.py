@@ -13,7 +13,7 @@ from agentic_spliceai.tools.plain_text import json_text
 from agentic_spliceai.tools.registry import AnyTool
 from agentic_spliceai.tools.spec import SideEffect
 
-#: What an agent may do unless it is allowed more: nothing that starts a job or spends money.
+#: What an agent may do unless it is allowed more: nothing that ends or starts a job or spends money.
 HARMLESS = frozenset({SideEffect.NONE, SideEffect.WRITES_FILES, SideEffect.WRITES_RECORDS})
 
 #: Characters of a result that go into a conversation; a longer one is kept as an artifact.
@@ -65,6 +65,7 @@ def description(tool: AnyTool) -> str:
         SideEffect.NONE: "No side effect.",
         SideEffect.WRITES_FILES: "Writes files.",
         SideEffect.WRITES_RECORDS: "Writes into the database.",
+        SideEffect.ENDS_JOB: "Ends a job.",
         SideEffect.STARTS_JOB: "Starts a job.",
         SideEffect.SPENDS_MONEY: "Spends money.",
     }

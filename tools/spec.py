@@ -29,6 +29,7 @@ class SideEffect(StrEnum):
     NONE = "none"
     WRITES_FILES = "writes_files"
     WRITES_RECORDS = "writes_records"
+    ENDS_JOB = "ends_job"
     STARTS_JOB = "starts_job"
     SPENDS_MONEY = "spends_money"
 
