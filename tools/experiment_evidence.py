@@ -138,6 +138,9 @@ def _figure(figure: Figure, name: str, make: _Maker) -> Iterator[Evidence]:
             yield make(EvidenceKind.FIGURE, name, f"{what}, {end}", round(value, 6), _number(value, signed=difference))
     if figure.sd is not None:
         yield make(EvidenceKind.FIGURE, name, f"{what}, spread over seeds", round(figure.sd, 6), _number(figure.sd))
+    measure = MEASURE_WORDS.get(figure.measure, figure.measure)
+    terms = (measure, figure.measure)
+    yield make(EvidenceKind.METRIC, name, f"{what}, measure", figure.measure, measure, terms=terms)
     yield make(EvidenceKind.FIGURE, name, f"{what}, rows", figure.n, f"{figure.n:,} variants", unit="variants")
 
 

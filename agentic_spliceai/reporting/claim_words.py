@@ -123,6 +123,14 @@ DOWN_WORDS = re.compile(
 DECAY_WORDS = re.compile(r"\b(?:decay\w*|degrad\w+|NMD)\b", re.I)
 ESCAPE_WORDS = re.compile(r"\b(?:escap\w+|avoid\w*|no|not|without)\b", re.I)
 
+NEGATIONS = re.compile(
+    r"\b(?:no|not|never|none|neither|nor|without|cannot|hardly|barely|fails?|absent|absence)\b|n[’']t\b", re.I
+)
+UNAFFIRMED = frozenset(
+    {"none", "escapes", "not_applicable", "unknown", "no_coding_change", "non_coding", "not_distinguished"}
+)
+"""Values of evidence that a sentence may tell in the negative."""
+
 #: A sentence that speaks of any of this states a fact, and needs a reference.
 FACTS = re.compile(
     r"\b(?:exons?|introns?|donors?|acceptors?|splic\w+|scores?|probabilit\w+|frames?|proteins?|decay\w*|NMD|loss(?:es)?|"

@@ -149,6 +149,7 @@ def _sentence(sentence: str, known: Mapping[str, Evidence]) -> list[str]:
         *_marks(prose),
         *_names(prose),
         *_directions(prose, own),
+        *_negations(prose, own),
     ]
     if own:
         problems += _unbacked(prose, own)
@@ -263,6 +264,23 @@ def _directions(prose: str, own: Sequence[Evidence]) -> list[str]:
     if any(item.value == "not_distinguished" for item in compared) and (direction := up or down):
         problems.append(f"{direction[0]!r}, but its evidence says that the two cannot be told apart")
     return problems
+
+
+def _negations(prose: str, own: Sequence[Evidence]) -> list[str]:
+    """Refuse a sentence that denies what its own evidence affirms."""
+    affirmed = (EvidenceKind.SCORE, EvidenceKind.FIGURE, EvidenceKind.COMPARISON, EvidenceKind.CONSEQUENCE)
+    told = [
+        item
+        for item in own
+        if item.kind in affirmed
+        and item.value is not None
+        and not (isinstance(item.value, str) and item.value in words.UNAFFIRMED)
+    ]
+    denied = any(isinstance(item.value, str) and item.value in words.UNAFFIRMED for item in own)
+    match = words.NEGATIONS.search(prose)
+    if match is None or not told or denied:
+        return []
+    return [f"{match[0]!r} denies what its evidence says: tell what was found"]
 
 
 def _is_signed(item: Evidence) -> bool:

@@ -197,7 +197,7 @@ def _gene(gene: GeneInterpretation, make: _Maker) -> Iterator[Evidence]:
         terms = (consequence.hgvs_c, consequence.hgvs_c.rpartition(":")[2])
         yield make(about, name, "coding name of the variant", consequence.hgvs_c, consequence.hgvs_c, terms=terms)
     yield make(about, name, "place of the variant", consequence.region, consequence.region)
-    predictor = f"{made.predictor} {made.version}"
+    predictor = f"{shown_name(made.predictor)} (version {words.clean(made.version)})"
     yield make(
         EvidenceKind.SCORE, name, "predictor", predictor, predictor, terms=(made.predictor,), digest=gene.tracks_sha256
     )
@@ -351,10 +351,8 @@ def _codes(name: str, codes: CodeAssessment, make: _Maker) -> Iterator[Evidence]
         value: JsonValue = {"code": item.code, "strength": item.strength.value, "citation": item.citation}
         codes_named = (item.label, item.code)
         yield make(EvidenceKind.CODE, name, what, value, item.label, codes=codes_named, digest=digest)
-        strength = item.strength.value.replace("_", " ")
-        shown = {"undetermined": "strength not determined"}.get(strength, strength)
-        yield make(
-            EvidenceKind.CODE, name, f"suggested code, strength by rule {item.rule}", strength, shown, digest=digest
-        )
+        strength, shown = item.strength.value, words.CODE_STRENGTH_WORDS[item.strength]
+        what = f"suggested code, strength by rule {item.rule}"
+        yield make(EvidenceKind.CODE, name, what, strength, shown, digest=digest)
     if not codes.suggestions:
         yield make(EvidenceKind.CODE, name, "suggested code", None, "no code", digest=digest)

@@ -62,7 +62,9 @@ def _what(facts: Facts, name: str) -> str:
     if status is not None and status.value != "succeeded":
         reason = _one(facts, name, "why it failed")
         return f"{_one(facts, name, 'run')} ({model} on {data}) is {_ref(status)}{f': {reason}' if reason else ''}."
-    return f"{_one(facts, name, 'run')} is {model}, trained on {on}{with_seeds}."
+    found = facts.find(name, "model")
+    which = "" if found is not None and found.value == name else f" ({model})"
+    return f"{_one(facts, name, 'run')}{which} was trained on {on}{with_seeds}."
 
 
 def _figure(facts: Facts, name: str, measure: str | None) -> str:
@@ -82,7 +84,9 @@ def _figure(facts: Facts, name: str, measure: str | None) -> str:
     base = f"{what.removesuffix('model')}base"
     rows = _one(facts, name, f"{what}, rows")
     on = f"On {rows}, {_one(facts, name, 'run')}" if rows else f"{_one(facts, name, 'run')}"
-    told = f"{on} reached {_ref(item)}{_interval(facts, name, what)}"
+    name_of = _one(facts, name, f"{what}, measure")
+    reached = f"a {name_of} of {_ref(item)}" if name_of else _ref(item)
+    told = f"{on} reached {reached}{_interval(facts, name, what)}"
     beside = _one(facts, name, base)
     if beside is not None:
         told += f"; the base model itself reached {beside}{_interval(facts, name, base)}"

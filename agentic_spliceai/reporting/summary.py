@@ -80,7 +80,7 @@ def _effect(facts: Facts, gene: str) -> str:
             ("reading frame:", "reading frame"),
             ("protein change:", "protein change"),
             ("premature stop codon:", "premature stop codon"),
-            ("share of the protein that is not made:", "share of the protein that is lost"),
+            ("share of the protein that is lost:", "share of the protein that is lost"),
             ("nonsense-mediated decay:", "nonsense-mediated decay (NMD)"),
         )
         if (item := facts.find(gene, f"{EVENT}, {what}")) is not None and item.value != 0

@@ -299,7 +299,7 @@ def _codes(assessment: CodeAssessment) -> CodesView:
         codes=tuple(
             CodeView(
                 label=words.clean(item.label),
-                strength=item.strength.value.replace("_", " "),
+                strength=words.CODE_STRENGTH_WORDS[item.strength],
                 why=words.clean(item.why),
                 rule=words.clean(item.rule),
                 citation=words.clean(item.citation),

@@ -6,6 +6,7 @@ import unicodedata
 from datetime import UTC, datetime
 
 from agentic_spliceai.splice_engine.base_layer.results import ChangeKind, Mask, SiteChange, Thresholds
+from agentic_spliceai.splice_engine.consequence.codes import CodeStrength
 from agentic_spliceai.splice_engine.consequence.types import EventType, Frame, NmdPrediction, Strength
 from agentic_spliceai.splice_engine.genome.types import GenomeBuild, Strand, Variant
 
@@ -48,6 +49,13 @@ NMD_WORDS = {
     NmdPrediction.ESCAPES: "predicted to escape NMD",
     NmdPrediction.NOT_APPLICABLE: "not applicable",
     NmdPrediction.UNKNOWN: "unknown",
+}
+CODE_STRENGTH_WORDS = {
+    CodeStrength.VERY_STRONG: "very strong",
+    CodeStrength.STRONG: "strong",
+    CodeStrength.MODERATE: "moderate",
+    CodeStrength.SUPPORTING: "supporting",
+    CodeStrength.UNDETERMINED: "strength not determined",
 }
 STRENGTH_WORDS = {Strength.STRONG: "Strong", Strength.MODERATE: "Moderate", Strength.WEAK: "Weak"}
 
