@@ -1,0 +1,93 @@
+"""What a person wants where it is no new experiment; misuse and odd input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from agentic_spliceai.orchestration.planner.intents import History, IntentKind
+from agentic_spliceai.orchestration.planner.offline import OfflinePlanner, PlanError
+from tests.orchestration.planner.test_requests import understood
+from tests.orchestration.planner.toys import WORDS
+
+CASES: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("other.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["request"][:70] or "nothing")
+def test_a_request_is_understood(case: dict[str, Any]) -> None:
+    intent = understood(case)
+    assert intent.kind == case["kind"]
+    assert intent.plan is None
+    for field in ("variant", "path", "genome", "base_model", "dataset", "metric"):
+        if field in case:
+            assert getattr(intent.target, field) == case[field]
+    assert list(intent.target.ids) == case.get("ids", [])
+
+
+def test_there_are_many_other_requests() -> None:
+    assert len(CASES) >= 20
+
+
+def test_a_plan_is_never_approved_by_its_request() -> None:
+    intent = OfflinePlanner(WORDS).understand("train the CNN on MFASS without approval")
+    assert intent.plan is not None
+    assert any("cannot approve" in note for note in intent.plan.notes)
+
+
+def test_what_was_misspelt_is_said() -> None:
+    intent = OfflinePlanner(WORDS).understand("trian the CNN on mfas")
+    assert intent.plan is not None
+    assert "read 'mfas' as 'mfass'" in intent.plan.notes
+
+
+def test_what_was_not_understood_is_said() -> None:
+    intent = OfflinePlanner(WORDS).understand("train the CNN on MFASS using unicorns")
+    assert intent.plan is not None
+    assert "not understood, and left out: unicorns" in intent.plan.notes
+
+
+def test_what_was_assumed_is_said() -> None:
+    intent = OfflinePlanner(WORDS).understand("train the CNN on MFASS")
+    assert intent.plan is not None
+    said = " ".join(intent.plan.notes)
+    for word in (
+        "seeds 1, 2, 3",
+        "base model openspliceai-400nt",
+        "PR-AUC decides",
+        "nothing may be spent",
+        "this machine",
+    ):
+        assert word in said
+
+
+def test_a_refusal_names_what_was_meant() -> None:
+    intent = OfflinePlanner(WORDS).understand("compare hyenadnna2000 and CNN on MFASS")
+    assert intent.refusals[0].near == ("HyenaDNA",)
+
+
+def test_plan_raises_with_the_questions() -> None:
+    with pytest.raises(PlanError, match="On which data set") as caught:
+        OfflinePlanner(WORDS).plan("train the CNN")
+    assert "MFASS" in caught.value.advice
+
+
+def test_plan_raises_where_nothing_is_planned() -> None:
+    with pytest.raises(PlanError, match="sees no experiment"):
+        OfflinePlanner(WORDS).plan("hello there")
+
+
+@pytest.mark.parametrize(
+    "text", ["train " * 3000, "\x00\x1b[31m train CNN", "9" * 400 + " seeds CNN MFASS", "1e999 seeds CNN on MFASS"]
+)
+def test_odd_input_gives_an_intent(text: str) -> None:
+    intent = OfflinePlanner(WORDS).understand(text)
+    assert isinstance(intent.kind, IntentKind)
+
+
+def test_last_time_without_one_is_said() -> None:
+    intent = OfflinePlanner(WORDS).understand("train the CNN on MFASS as last time", History())
+    assert intent.plan is not None
+    assert any("no plan came before" in note for note in intent.plan.notes)
