@@ -86,4 +86,5 @@ TOOL = ToolSpec(
     side_effect=SideEffect.NONE,
     cost_class=CostClass.INSTANT,
     function=run,
+    asks=True,
 )

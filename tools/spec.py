@@ -89,6 +89,8 @@ class ToolSpec(Generic[ArgsT, ResultT]):
         Declared, so that a planner can ask for approval and estimate time before a call.
     function
         `(args, context) -> result`.
+    asks
+        Whether it asks a person (`context.ask`); a workflow pauses there.
 
     Raises
     ------
@@ -103,6 +105,7 @@ class ToolSpec(Generic[ArgsT, ResultT]):
     side_effect: SideEffect
     cost_class: CostClass
     function: Callable[[ArgsT, ToolContext], ResultT]
+    asks: bool = False
 
     def __post_init__(self) -> None:
         problems = [
