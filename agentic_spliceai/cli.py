@@ -21,6 +21,7 @@ from agentic_spliceai.run import (
     run_from,
 )
 from agentic_spliceai.splice_engine.errors import SettingError
+from agentic_spliceai.tools.plain_text import json_text, printable
 
 if TYPE_CHECKING:
     from agentic_spliceai.records.models import RunDetail, RunSummary
@@ -222,12 +223,12 @@ def _runs_list(arguments: argparse.Namespace) -> int:
     store.mark_interrupted()
     found = store.list_runs(arguments.limit)
     if arguments.as_json:
-        print(json.dumps([run.model_dump(mode="json") for run in found], ensure_ascii=False))
+        print(json_text([run.model_dump(mode="json") for run in found]))
         return EXIT_OK
     if not found:
         print(f"no runs in {store.location}")
     for run in found:
-        print(_run_line(run))
+        print(printable(_run_line(run)))
     return EXIT_OK
 
 
@@ -240,9 +241,9 @@ def _run_line(run: RunSummary) -> str:
 def _runs_show(arguments: argparse.Namespace) -> int:
     run = _store().get_run(arguments.id)
     if arguments.as_json:
-        print(json.dumps(run.model_dump(mode="json"), ensure_ascii=False))
+        print(json_text(run.model_dump(mode="json")))
     else:
-        print("\n".join(_run_lines(run)))
+        print("\n".join(printable(line) for line in _run_lines(run)))
     return EXIT_OK
 
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from agentic_spliceai.orchestration.events import RunObserver, RunResult, RunStart
 from agentic_spliceai.splice_engine.errors import SpliceEngineError
+from agentic_spliceai.tools.plain_text import json_text, printable
 
 if TYPE_CHECKING:
     from agentic_spliceai.orchestration.errors import PausedRun
@@ -164,7 +165,7 @@ def execute(request: Request, started: StartedRun) -> int:
     finally:
         display.close()
     if request.as_json:
-        print(json.dumps(machine_result(result), ensure_ascii=False, allow_nan=False))
+        print(json_text(machine_result(result)))
     else:
         _print_summary(result)
     return EXIT_OK
@@ -202,9 +203,9 @@ def _print_paused(paused: PausedRun, as_json: bool) -> None:
             "node": paused.node,
             "question": paused.question.model_dump(mode="json"),
         }
-        print(json.dumps(waiting, ensure_ascii=False, allow_nan=False))
+        print(json_text(waiting))
         return
-    print("\n".join(question_lines(paused.question)))
+    print("\n".join(printable(line) for line in question_lines(paused.question)))
     print(f"run {paused.run_id} waits for the answer. Go on at a terminal with:")
     print(f"  agentic-spliceai run --resume {paused.run_id}")
     print(f"or, to approve:\n  agentic-spliceai run --resume {paused.run_id} --approve")
@@ -329,16 +330,16 @@ def _print_summary(result: RunResult) -> None:
         Console().print(terminal_summary(found, paths))
         outputs = {"record": outputs["record"]} if outputs.get("record") else {}
     for name, value in outputs.items():
-        print(f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}")
+        print(f"{name}: {printable(value) if isinstance(value, str) else json_text(value)}")
     print(f"run: {result.run_id}")
 
 
 def _report_error(error: SpliceEngineError, as_json: bool, started: StartedRun | None) -> None:
     problems = [str(problem) for problem in getattr(error, "problems", ())]
     if len(problems) > 1:
-        sys.stderr.write("".join(f"error: {problem}\n" for problem in problems))
+        sys.stderr.write("".join(f"error: {printable(problem)}\n" for problem in problems))
     else:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {printable(str(error))}\n")
     _report_notes(error)
     if as_json:
         _print_json_error(started, error.code, error.message, error.advice, problems)
@@ -354,7 +355,7 @@ def _report_stop(what: str, error: BaseException, as_json: bool, started: Starte
 def _report_notes(error: BaseException) -> None:
     for note in getattr(error, "__notes__", ()):
         if not note.startswith("During task with name"):  # LangGraph's own, which says nothing to a user
-            sys.stderr.write(f"note: {note}\n")
+            sys.stderr.write(f"note: {printable(note)}\n")
 
 
 def _print_json_error(
@@ -369,7 +370,7 @@ def _print_json_error(
     if problems:
         error["problems"] = list(problems)
     run = {"run_id": started.run_id} if started is not None else {}
-    print(json.dumps({**run, "status": status, "error": error}, ensure_ascii=False))
+    print(json_text({**run, "status": status, "error": error}))
 
 
 if __name__ == "__main__":

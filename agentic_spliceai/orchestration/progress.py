@@ -18,6 +18,7 @@ from agentic_spliceai.orchestration.events import (
     StepStart,
 )
 from agentic_spliceai.tools.interaction import ToolProgress
+from agentic_spliceai.tools.plain_text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -134,7 +135,7 @@ class PlainProgress(ProgressDisplay):
         self._line(f"{result.graph}: done in {result.seconds:.1f} s")
 
     def _line(self, text: str) -> None:
-        self._stream.write(text + "\n")
+        self._stream.write(printable(text) + "\n")
         self._stream.flush()
 
 
