@@ -13,7 +13,7 @@ from sqlalchemy import JSON, Index, Text, UniqueConstraint
 from sqlmodel import Field
 
 from agentic_spliceai.records import models as _models  # noqa: F401 - its tables belong to the same metadata
-from agentic_spliceai.records.base import Table, UtcDateTime
+from agentic_spliceai.records.base import JsonText, Table, UtcDateTime
 
 
 class JobRow(Table, table=True):
@@ -139,7 +139,7 @@ class ParamRow(Table, table=True):
 
     run_id: str = Field(primary_key=True, foreign_key="experiment_run.id")
     name: str = Field(primary_key=True)
-    value: Any = Field(default=None, sa_type=JSON)
+    value: Any = Field(default=None, sa_type=JsonText)
 
 
 class MetricRow(Table, table=True):
@@ -245,7 +245,7 @@ class EvidenceRow(Table, table=True):
     id: str = Field(primary_key=True)
     kind: str = Field(index=True)
     statement: str = Field(sa_type=Text)
-    value: Any = Field(default=None, sa_type=JSON)
+    value: Any = Field(default=None, sa_type=JsonText)
     display: str = Field(sa_type=Text)
     unit: str
     source: str = Field(index=True)
@@ -328,4 +328,4 @@ class ChatMessageRow(Table, table=True):
     role: str
     kind: str
     content: str = Field(sa_type=Text)
-    payload: Any = Field(default=None, sa_type=JSON)
+    payload: Any = Field(default=None, sa_type=JsonText)

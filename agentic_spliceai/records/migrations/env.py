@@ -7,16 +7,13 @@ from typing import Any, Literal
 from alembic import context
 
 from agentic_spliceai.records import tables as _tables  # noqa: F401 - puts every table into the metadata
-from agentic_spliceai.records.base import Table, UtcDateTime
+from agentic_spliceai.records.base import Table
 
 
 def _render(kind: str, item: Any, _: object) -> str | Literal[False]:
     """Write the types of a new revision as the database's own, so that revisions depend on no class of today."""
-    if kind == "type" and isinstance(item, UtcDateTime):
-        return "sa.DateTime()"
-    if kind == "type" and type(item).__name__ == "AutoString":
-        return "sa.String()"
-    return False
+    names = {"UtcDateTime": "sa.DateTime()", "JsonText": "sa.Text()", "AutoString": "sa.String()"}
+    return names.get(type(item).__name__, False) if kind == "type" else False
 
 
 connection = context.config.attributes["connection"]

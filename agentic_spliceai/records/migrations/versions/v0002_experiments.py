@@ -78,7 +78,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("statement", sa.Text(), nullable=False),
-        sa.Column("value", sa.JSON(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
         sa.Column("display", sa.Text(), nullable=False),
         sa.Column("unit", sa.String(), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
@@ -165,7 +165,7 @@ def upgrade() -> None:
         sa.Column("role", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("content", sa.Text(), nullable=False),
-        sa.Column("payload", sa.JSON(), nullable=False),
+        sa.Column("payload", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["session_id"], ["chat_session.id"], name="fk_chat_message_session_id_chat_session"),
         sa.PrimaryKeyConstraint("session_id", "sequence", name="pk_chat_message"),
     )
@@ -329,7 +329,7 @@ def upgrade() -> None:
         "param",
         sa.Column("run_id", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
-        sa.Column("value", sa.JSON(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["experiment_run.id"], name="fk_param_run_id_experiment_run"),
         sa.PrimaryKeyConstraint("run_id", "name", name="pk_param"),
     )
