@@ -58,13 +58,21 @@ def test_the_demo_as_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     assert result["interpretation"]["is_demo"] is True
     assert result["interpretation"]["run_id"] == result["run_id"]
     assert all(Path(path).is_file() and Path(path).parent == tmp_path / "out" for path in result["report"].values())
-    steps = ["resolve", "locate", "score", "triage", "predict_delta", "consequence", "compose", "report", "record"]
+    steps = [
+        "resolve", "locate", "score", "triage", "predict_delta", "consequence", "codes", "compose", "evidence",
+        "summary", "complete", "report", "record",
+    ]  # fmt: skip
     assert list(result["timings"]) == steps
     assert [line.strip().split(":")[0] for line in captured.err.splitlines()[1:-1:2]] == steps
     kept = store()
     recorded = kept.get_run(result["run_id"])
     assert recorded.status is RunStatus.SUCCEEDED
     assert recorded.interpretation == result["interpretation"]
+    evidence = {item.id: item for item in kept.evidence.of_run(result["run_id"])}
+    assert [item["id"] for item in result["interpretation"]["evidence"]] == list(evidence)
+    claims = kept.evidence.claims_of(result["run_id"])
+    assert " ".join(claim.rendered for claim in claims) == result["summary"]
+    assert all(set(claim.evidence_ids) <= set(evidence) for claim in claims)
     assert {artifact.kind for artifact in recorded.artifacts} == {
         "tracks", "report_html", "report_markdown", "report_json",
     }  # fmt: skip
@@ -160,7 +168,7 @@ def test_validate_lists_every_problem_and_runs_nothing(capsys: pytest.CaptureFix
     assert all(line.startswith("error: mine.yaml:") for line in lines)
     assert "did you mean 'score_variant'?" in lines[0]
     assert run.main(["interpret_variant", "--validate", "--set", "distance=7"]) == 0
-    assert "valid (9 nodes" in capsys.readouterr().out
+    assert "valid (13 nodes" in capsys.readouterr().out
     assert run.main(["interpret_variant", "--validate", "--set", "distance=x"]) == 2
     assert not (tmp_path / "data").exists()
 
