@@ -33,29 +33,45 @@ class Named:
 
 
 @dataclass(frozen=True)
+class ModelSetting:
+    """What a specification says where a model is named.
+
+    Attributes
+    ----------
+    model, options, training
+        Of the specification.
+    description
+        One line.
+    """
+
+    model: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    description: str = ""
+
+
+@dataclass(frozen=True)
 class ModelWords(Named):
     """A model of an experiment.
 
     Attributes
     ----------
-    model, options
-        Name and options of the specification; by default `name` without options.
-    tasks
-        What it can be trained for.
+    settings
+        By task that it can be trained for.
     slow
         Whether it wants a GPU.
     unfreezes
         Whether some of its layers were trained before and can be set free.
-    option_names
-        What this model calls the options `width` and `dropout`, where it calls them otherwise.
     """
 
-    model: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    tasks: tuple[str, ...] = ("triage", "delta")
+    settings: Mapping[str, ModelSetting] = field(default_factory=dict)
     slow: bool = False
     unfreezes: bool = False
-    option_names: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What it can be trained for."""
+        return tuple(self.settings)
 
 
 @dataclass(frozen=True)
@@ -105,14 +121,24 @@ class Vocabulary:
         """Return a model by its name here; `KeyError` where there is none."""
         return {model.name: model for model in self.models}[name]
 
-    def model_of(self, model: str, options: Mapping[str, Any]) -> ModelWords | None:
+    def model_of(self, task: str, model: str, options: Mapping[str, Any]) -> ModelWords | None:
         """Return the words for a specification's model: the entry whose options it has, the most special first."""
-        fitting = [
-            words
-            for words in self.models
-            if (words.model or words.name) == model and all(options.get(k) == v for k, v in words.options.items())
-        ]
-        return max(fitting, key=lambda words: len(words.options), default=None)
+
+        def fits(words: ModelWords) -> bool:
+            setting = words.settings.get(task)
+            return (
+                setting is not None
+                and setting.model == model
+                and all(
+                    options.get(name) == value for name, value in setting.options.items() if name != "encoder_options"
+                )
+            )
+
+        return max(
+            (words for words in self.models if fits(words)),
+            key=lambda words: len(words.settings[task].options),
+            default=None,
+        )
 
     def dataset(self, name: str) -> DatasetWords:
         """Return a data set by its name here; `KeyError` where there is none."""
@@ -195,19 +221,32 @@ _METRICS = (
     MetricWords("mae", ("mae", "mean absolute error", "absolute error"), "mean absolute error", ("delta",)),
 )
 
-#: Title and other names of the models of experiments.
+#: Title and more names of models of experiments; what the table of the experiments calls them is known besides.
 _MODEL_PHRASES: Mapping[str, tuple[str, ...]] = {
-    "variant_aware": ("variant-aware model", "variant aware", "our model", "meta layer", "multimodal model"),
-    "gated_cnn": ("gated CNN", "gated convolution", "gated convolutional network", "paired gated cnn", "gated conv"),
-    "cnn": ("CNN", "simple cnn", "plain cnn", "convolutional network", "ungated cnn"),
-    "hyenadna": ("HyenaDNA", "hyena", "hyenadna small", "hyenadna small 32k", "hyena dna"),
-    "hyenadna_medium": ("HyenaDNA medium", "hyenadna medium 160k", "medium hyenadna"),
-    "hyenadna_tiny": ("HyenaDNA tiny", "hyenadna tiny 1k", "tiny hyenadna"),
-    "cross_attention": ("cross-attention fusion", "cross attention", "attention fusion"),
-    "scores_only": ("scores only", "score features", "features only", "no sequence"),
-    "sequence_only": ("sequence only", "no base scores"),
-    "ensemble": ("CNN and HyenaDNA ensemble", "ensemble", "cnn hyenadna ensemble"),
+    "variant_aware": ("variant-aware model", "our model", "multimodal model"),
+    "variant_aware_sequence": ("variant-aware model without base scores", "sequence only"),
+    "variant_aware_base": ("variant-aware model without sequence", "scores only", "base scores only"),
+    "gated_cnn": ("gated CNN", "gated convolution", "gated convolutional network", "convolutional network"),
+    "gated_cnn_attention": ("gated CNN with attention", "cross attention", "attention fusion"),
+    "hyenadna": ("HyenaDNA", "hyena", "hyena dna", "hyenadna tiny", "hyenadna tiny 1k"),
+    "paired_cnn": ("paired CNN", "siamese cnn", "paired gated cnn"),
+    "paired_quantile": ("paired CNN with quantile loss", "paired quantile"),
+    "effect_type": ("effect-type classifier", "effect type"),
 }
+
+#: Words that a table may give a model, but that mean something else where no model is expected.
+_NO_MODEL = frozenset({"quantile", "quantile loss", "paired", "language model"})
+
+_DATASET_PHRASES: Mapping[str, tuple[str, ...]] = {
+    "minigene": ("simulated minigene", "minigene", "mini gene", "simulated", "simulation", "toy data", "demo data"),
+    "mfass": ("MFASS",),
+    "vexseq": ("Vex-seq", "vexseq"),
+    "mutsplicedb": ("MutSpliceDB", "mut splice db"),
+    "splicevardb": ("SpliceVarDB", "splice var db"),
+}
+
+_OF_CONSTRUCTS = "openspliceai-400nt"
+"""Base model whose context fits measured constructs; the simulated ones were made for the small one."""
 
 #: Known to the field, not to this project: what to say where somebody asks for them.
 _FOREIGN: Mapping[str, str] = {
@@ -260,7 +299,7 @@ def vocabulary() -> Vocabulary:
         tasks=_TASKS,
         metrics=_METRICS,
         backends=_backends(),
-        foreign=_FOREIGN,
+        foreign=_foreign(),
     )
 
 
@@ -286,11 +325,50 @@ def check_training(training: Mapping[str, Any]) -> None:
 
 
 def _models() -> tuple[ModelWords, ...]:
-    return _BUILT_IN_MODELS
+    from agentic_spliceai.splice_engine.meta_layer.experiments.aliases import MODEL_ALIASES
+
+    settings: dict[str, dict[str, ModelSetting]] = {}
+    phrases: dict[str, dict[str, None]] = {}
+    for (task, name), choice in MODEL_ALIASES.items():
+        settings.setdefault(name, {})[task.value] = ModelSetting(
+            choice.model, choice.options, choice.training, choice.description
+        )
+        known = phrases.setdefault(name, dict.fromkeys((*_MODEL_PHRASES.get(name, ()), name)))
+        known.update(dict.fromkeys(word for word in choice.words if word not in _NO_MODEL))
+    return tuple(
+        ModelWords(
+            name,
+            tuple(phrases[name]),
+            _MODEL_PHRASES.get(name, (name.replace("_", " "),))[0],
+            settings=by_task,
+            slow=name.startswith("hyena"),
+            unfreezes=any("encoder_options" in setting.options for setting in by_task.values()),
+        )
+        for name, by_task in settings.items()
+    )
 
 
 def _datasets() -> tuple[DatasetWords, ...]:
-    return _BUILT_IN_DATASETS
+    from agentic_spliceai.splice_engine.meta_layer.experiments.datasets import DATASETS
+
+    return tuple(
+        DatasetWords(
+            name,
+            (*_DATASET_PHRASES.get(name, ()), name),
+            _DATASET_PHRASES.get(name, (name,))[0],
+            base_model="small" if entry.synthetic else _OF_CONSTRUCTS,
+        )
+        for name, entry in DATASETS.items()
+    )
+
+
+def _foreign() -> Mapping[str, str]:
+    """Return what the field knows and this installation does not have."""
+    here = {dataset.name for dataset in _datasets()}
+    absent = {
+        phrase: "data set" for name, phrases in _DATASET_PHRASES.items() if name not in here for phrase in phrases
+    }
+    return {**_FOREIGN, **absent}
 
 
 def _base_models() -> tuple[Named, ...]:
@@ -307,27 +385,6 @@ def _base_models() -> tuple[Named, ...]:
 def _backends() -> tuple[BackendWords, ...]:
     return _BACKENDS
 
-
-_BUILT_IN_MODELS: tuple[ModelWords, ...] = tuple(
-    ModelWords(
-        name,
-        (name, *phrases),
-        phrases[0],
-        slow=name.startswith("hyenadna"),
-        unfreezes=name.startswith("hyenadna"),
-    )
-    for name, phrases in _MODEL_PHRASES.items()
-)
-
-_BUILT_IN_DATASETS = (
-    DatasetWords(
-        "minigene", ("minigene", "mini gene", "simulated", "simulation", "toy data", "demo data"), "simulated minigene"
-    ),
-    DatasetWords("mfass", ("mfass",), "MFASS", base_model="openspliceai-400nt"),
-    DatasetWords("vexseq", ("vex seq", "vexseq"), "Vex-seq", base_model="openspliceai-400nt"),
-    DatasetWords("mutsplicedb", ("mutsplicedb", "mut splice db"), "MutSpliceDB", tasks=("triage",)),
-    DatasetWords("splicevardb", ("splicevardb", "splice var db"), "SpliceVarDB", tasks=("triage",)),
-)
 
 _BACKENDS = (
     BackendWords(

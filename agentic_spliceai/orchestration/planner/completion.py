@@ -209,7 +209,7 @@ class _Completer:
             self.training["patience"] = _NEVER_STOPS
             self.done.notes.append("without early stopping every epoch is trained; the best one is kept")
         elif self.draft.early_stopping and "patience" not in self.training:
-            self.done.notes.append("early stopping with the default patience of 7 epochs")
+            self.done.notes.append("early stopping is on, with the usual patience of this model")
 
     def _place(self) -> tuple[str, str]:
         draft, words = self.draft, self.words
@@ -327,10 +327,10 @@ class _Completer:
         unfreeze: int | None,
         options: dict[str, Any],
     ) -> dict[str, Any]:
-        every = {
-            **model.options,
-            **{model.option_names.get(k, k): v for k, v in {**self.draft.options, **options}.items()},
-        }
+        setting = model.settings[self.task]
+        wanted = {**self.draft.options, **options}
+        every = {**setting.options, **{_option_name(name, setting.options): value for name, value in wanted.items()}}
+        training = {**setting.training, **training}
         if unfreeze is not None and model.unfreezes:
             every = {**every, "encoder_options": {**every.get("encoder_options", {}), "unfreeze_last": unfreeze}}
             if unfreeze and "encoder_lr_multiplier" not in training:
@@ -344,7 +344,7 @@ class _Completer:
                 "task": self.task,
                 "dataset": self.dataset.name,
                 "base_model": base,
-                "model": model.model or model.name,
+                "model": setting.model,
                 "options": every,
                 "training": training,
                 "seeds": self.seeds,
@@ -395,6 +395,11 @@ class _Completer:
         if hours > _LONGEST_HOURS:
             self.refuse("hours", f"{hours:g} hours are more than an arm may run.", f"Take {_LONGEST_HOURS:g} or less.")
         return hours
+
+
+def _option_name(name: str, options: Mapping[str, Any]) -> str:
+    """Return what this model calls the width of its layers."""
+    return "hidden_dim" if name == "width" and "width" not in options else name
 
 
 def _with_context(base: str, context: int, names: list[str]) -> str | None:

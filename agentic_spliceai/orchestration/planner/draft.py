@@ -93,7 +93,7 @@ def draft_of(plan: ExperimentPlan, words: Vocabulary) -> Draft:
     """Return what a plan says as if it had been asked for so; one setting that differs between arms stays a sweep."""
     specs = [arm.spec for arm in plan.arms]
     first = specs[0]
-    names = [_spoken(spec.model, spec.options, words) for spec in specs]
+    names = [_spoken(spec.task.value, spec.model, spec.options, words) for spec in specs]
     varied = sorted(
         {name for s in specs for name in s.training if any(s.training.get(name) != o.training.get(name) for o in specs)}
     )
@@ -119,6 +119,6 @@ def draft_of(plan: ExperimentPlan, words: Vocabulary) -> Draft:
     )
 
 
-def _spoken(model: str, options: dict[str, Any], words: Vocabulary) -> str:
-    found = words.model_of(model, options)
+def _spoken(task: str, model: str, options: dict[str, Any], words: Vocabulary) -> str:
+    found = words.model_of(task, model, options)
     return found.name if found is not None else model

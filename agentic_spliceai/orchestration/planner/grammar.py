@@ -211,6 +211,8 @@ def _shown(value: Any) -> str:
 
 def _models(folder: _Folder, setting: Setting) -> None:
     folder.models += setting.values
+    if len(setting.values) > 1 and len(set(setting.values)) < len(setting.values):
+        folder.notes.append(f"{setting.text!r}: two of these names are one model here")
 
 
 def _drop(folder: _Folder, setting: Setting) -> None:

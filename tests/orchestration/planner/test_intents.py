@@ -91,3 +91,31 @@ def test_last_time_without_one_is_said() -> None:
     intent = OfflinePlanner(WORDS).understand("train the CNN on MFASS as last time", History())
     assert intent.plan is not None
     assert any("no plan came before" in note for note in intent.plan.notes)
+
+
+def test_the_names_of_this_installation_are_known() -> None:
+    intent = OfflinePlanner().understand(
+        "compare gated CNN and HyenaDNA for triage on MFASS with three seeds under 5 dollars"
+    )
+    assert intent.plan is not None
+    assert [arm.label for arm in intent.plan.arms] == ["gated_cnn", "hyenadna"]
+    assert {arm.spec.dataset for arm in intent.plan.arms} == {"mfass"}
+    assert intent.plan.budget_usd == 5.0
+
+
+def test_the_last_plan_can_be_said_again_from_the_record() -> None:
+    planner = OfflinePlanner()
+    first = planner.understand("variant-aware and gated CNN on minigene, 300 variants, 2 epochs").plan
+    intent = planner.understand("as last time but with 2 seeds", History(plan=first, parent="0123456789ab"))
+    assert intent.plan is not None
+    assert [arm.label for arm in intent.plan.arms] == ["variant_aware", "gated_cnn"]
+    assert intent.plan.arms[0].spec.seeds == (1, 2)
+    assert intent.plan.arms[0].spec.max_variants == 300
+    assert intent.plan.arms[0].spec.training["max_epochs"] == 2
+    assert intent.plan.parent == "0123456789ab"
+
+
+def test_two_names_of_one_model_are_said() -> None:
+    intent = OfflinePlanner().understand("compare the CNN and the gated CNN on MFASS")
+    assert intent.plan is not None
+    assert any("one model here" in note for note in intent.plan.notes)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from agentic_spliceai.tools import vocabulary as real
-from agentic_spliceai.tools.vocabulary import BackendWords, DatasetWords, ModelWords, Named, Vocabulary
+from agentic_spliceai.tools.vocabulary import BackendWords, DatasetWords, ModelSetting, ModelWords, Named, Vocabulary
+
+
+def model(name: str, *phrases: str, title: str, slow: bool = False, unfreezes: bool = False) -> ModelWords:
+    settings = {task: ModelSetting(name) for task in ("triage", "delta")}
+    return ModelWords(name, phrases, title, settings=settings, slow=slow, unfreezes=unfreezes)
+
 
 WORDS = Vocabulary(
     models=(
-        ModelWords("variant_aware", ("variant-aware model", "variant aware", "variantaware"), "variant-aware model"),
-        ModelWords("gated_cnn", ("gated cnn",), "gated CNN"),
-        ModelWords("cnn", ("cnn",), "CNN"),
-        ModelWords("hyenadna", ("hyenadna", "hyena"), "HyenaDNA", slow=True, unfreezes=True),
-        ModelWords("cross_attention", ("cross attention",), "cross-attention fusion"),
+        model("variant_aware", "variant aware model", "variant aware", "variantaware", title="variant-aware model"),
+        model("gated_cnn", "gated cnn", title="gated CNN"),
+        model("cnn", "cnn", title="CNN"),
+        model("hyenadna", "hyenadna", "hyena", title="HyenaDNA", slow=True, unfreezes=True),
+        model("cross_attention", "cross attention", title="cross-attention fusion"),
     ),
     datasets=(
         DatasetWords("minigene", ("minigene", "simulated"), "simulated minigene"),
