@@ -58,6 +58,12 @@ class StepTimeoutError(SpliceEngineError):
     code: ClassVar[str] = "timeout"
 
 
+class DrawingError(SpliceEngineError):
+    """A picture or schema cannot be made as what was asked for, or not be written there."""
+
+    code: ClassVar[str] = "drawing"
+
+
 class AnswerError(SpliceEngineError):
     """A person's answer is none of the question's choices, or answers no question."""
 

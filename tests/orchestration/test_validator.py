@@ -7,6 +7,7 @@ import pytest
 from agentic_spliceai.orchestration.errors import GraphError
 from agentic_spliceai.orchestration.loader import packaged_graphs, parse_document
 from agentic_spliceai.orchestration.validator import find_problems, load_graph
+from tests.orchestration import workshop
 from tests.orchestration.fakes import GRAPH, REGISTRY, checked
 
 
@@ -184,6 +185,41 @@ def test_each_defect_is_named_with_its_line(defect: str) -> None:
     found = problems_of(GRAPH.replace(old, new, 1))
     about = [(at, message) for at, message in found if at == line and words in message]
     assert about, f"expected line {line}: ...{words}...; found {found}"
+
+
+FAN_OUT = {
+    "list that is none": ("each: $cut.planks", "each: $inputs.count", 9, "$inputs.count is int; `each` needs a list"),
+    "list of no node": ("each: $cut.planks", "each: $other.names", 9, "there is no node 'other'"),
+    "each without as": (", as: plank", "", 9, "does not say `as` what its tool gets an item"),
+    "unknown as": ("as: plank", "as: plnak", 9, "no parameter 'plnak'; did you mean 'plank'?"),
+    "item given twice": ("with: {colour: blue}", "with: {plank: {length: 1}}", 9, "'plank' is given here, and by"),
+    "as without each": ("each: $cut.planks, ", "", 9, "has 'as' but no 'each'"),
+    "nothing at once": ("parallel: 2", "parallel: 0", 9, "greater than or equal to 1"),
+    "a field of the items": ("$paint.items}}", "$paint.text}}", 10, "it gives $paint.items only"),
+    "one item": ("painted: $paint.items}}", "painted: $paint.items.text}}", 10, "it gives $paint.items only"),
+    "a list that may be absent": ("each: $cut.planks", "each: '$cut.planks?'", 9, "there must be a list"),
+    "list that is no field": ("each: $cut.planks", "each: $cut.names", 9, "$cut has no field 'names'"),
+}
+
+
+@pytest.mark.parametrize("defect", FAN_OUT)
+def test_each_defect_of_a_fan_out_is_named_with_its_line(defect: str) -> None:
+    old, new, line, words = FAN_OUT[defect]
+    assert workshop.GRAPH.count(old) >= 1
+    document = parse_document(workshop.GRAPH.replace(old, new, 1), "workshop.yaml")
+    found = [(problem.line, problem.message) for problem in find_problems(document, workshop.REGISTRY)]
+    assert [(at, message) for at, message in found if at == line and words in message], found
+
+
+def test_items_have_the_type_of_the_tools_result() -> None:
+    text = workshop.GRAPH.replace("painted: $paint.items}}", "painted: $cut.planks}}", 1)
+    (problem,) = find_problems(parse_document(text, "workshop.yaml"), workshop.REGISTRY)
+    assert "$cut.planks is tuple[Plank, ...], but 'painted' takes tuple[PaintResult, ...]" in problem.message
+    text = workshop.GRAPH.replace("as: plank", "as: colour").replace(
+        "with: {colour: blue}", "with: {plank: {length: 1}}"
+    )
+    (problem,) = find_problems(parse_document(text, "workshop.yaml"), workshop.REGISTRY)
+    assert "an item of $cut.planks is Plank, but 'colour' takes str" in problem.message
 
 
 # Defects that follow from one cause need not be said twice.

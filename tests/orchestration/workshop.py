@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import Field
@@ -12,7 +13,7 @@ from agentic_spliceai.orchestration.validator import CheckedGraph, check_documen
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.interaction import Question, ToolProgress
 from agentic_spliceai.tools.registry import ToolRegistry
-from agentic_spliceai.tools.spec import ToolModel
+from agentic_spliceai.tools.spec import SideEffect, ToolModel
 from tests.orchestration.fakes import spec
 
 
@@ -121,9 +122,9 @@ def close(args: CloseArgs, context: ToolContext) -> CloseResult:
 REGISTRY = ToolRegistry(
     [
         spec("cut", CutArgs, CutResult, cut),
-        spec("approve", ApproveArgs, ApproveResult, approve),
+        replace(spec("approve", ApproveArgs, ApproveResult, approve), asks=True),
         spec("paint", PaintArgs, PaintResult, paint),
-        spec("order", OrderArgs, OrderResult, order),
+        replace(spec("order", OrderArgs, OrderResult, order), side_effect=SideEffect.STARTS_JOB),
         spec("close_up", CloseArgs, CloseResult, close),
     ]
 )
