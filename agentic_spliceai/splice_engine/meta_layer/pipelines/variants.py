@@ -43,7 +43,7 @@ from agentic_spliceai.splice_engine.meta_layer.training.calibration import choos
 from agentic_spliceai.splice_engine.meta_layer.training.predict import predict_scores
 from agentic_spliceai.splice_engine.meta_layer.training.results import TrainingResult
 from agentic_spliceai.splice_engine.meta_layer.training.tasks import Scores
-from agentic_spliceai.splice_engine.meta_layer.training.trainer import MetaTrainer
+from agentic_spliceai.splice_engine.meta_layer.training.trainer import MetaTrainer, MetricsListener
 
 PEERS = ("spliceai", "pangolin")
 """Predictors whose published scores the table of variants carries."""
@@ -144,9 +144,14 @@ def split_variants(examples: VariantExamples, config: MetaLayerConfig) -> Varian
 
 
 def train_variants(
-    config: MetaLayerConfig, data: VariantData, *, output_dir: Path | None = None, progress: bool = False
+    config: MetaLayerConfig,
+    data: VariantData,
+    *,
+    output_dir: Path | None = None,
+    progress: bool = False,
+    listen: MetricsListener | None = None,
 ) -> TrainingResult:
-    """Train the model of `config.model` on the training part, one run a seed.
+    """Train the model of `config.model` on the training part, one run a seed; `listen` hears of each line of metrics.
 
     Raises
     ------
@@ -177,7 +182,7 @@ def train_variants(
     trainer = MetaTrainer(
         config.model_copy(update={"model": model}), output_dir=output_dir or config.checkpoints_dir, progress=progress
     )
-    return trainer.train(parts[TRAIN], parts[VALIDATION], card=card)
+    return trainer.train(parts[TRAIN], parts[VALIDATION], card=card, listen=listen)
 
 
 def predict_variants(

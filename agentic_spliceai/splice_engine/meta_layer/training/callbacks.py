@@ -101,10 +101,14 @@ class MetricsWriter(Callback):
         the metrics, `lr` by parameter group as used in the last step, and `seconds`; steps have `loss`.
     step_every
         0 for lines of epochs only.
+    listen
+        Hears of each line, after it is on disk.
     """
 
-    def __init__(self, path: Path, step_every: int = 50) -> None:
-        self.path, self.step_every = path, step_every
+    def __init__(
+        self, path: Path, step_every: int = 50, listen: Callable[[dict[str, Any]], None] | None = None
+    ) -> None:
+        self.path, self.step_every, self.listen = path, step_every, listen
         self._started, self._rates, self._step = 0.0, dict[str, float](), 0
 
     def rewind(self, epochs: int) -> None:
@@ -143,6 +147,8 @@ class MetricsWriter(Callback):
             file.write(json.dumps(line) + "\n")
             file.flush()
             os.fsync(file.fileno())
+        if self.listen is not None:
+            self.listen(line)
 
 
 def read_metrics(path: Path, event: str | None = None) -> list[dict[str, Any]]:

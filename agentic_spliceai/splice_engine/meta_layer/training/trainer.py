@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -53,6 +54,9 @@ from agentic_spliceai.splice_engine.meta_layer.training.tasks import task_of
 
 ModelSource = MetaModule | ModelConfig | Callable[[], MetaModule]
 
+MetricsListener = Callable[[int, dict[str, Any]], None]
+"""Hears of each line of a seed's `metrics.jsonl` as it is written: the seed, and the line."""
+
 _AT_ONCE = 256
 """Examples that are fetched together when data are digested."""
 
@@ -70,6 +74,7 @@ def train(
     resume: bool = True,
     card: ModelCard | None = None,
     progress: bool = False,
+    listen: MetricsListener | None = None,
 ) -> TrainingResult:
     """Train a model for each of `config.seeds`.
 
@@ -93,6 +98,8 @@ def train(
         from the training data's attributes `normalizer`, `base_model`, `window` and `form`, where it has them.
     progress
         Show a progress bar, if standard error is a terminal.
+    listen
+        Hears of each line of metrics.
 
     Raises
     ------
@@ -123,7 +130,7 @@ def train(
             # What a function or configuration builds follows from the seed; a given model may have any weights.
             start = weights_digest(model) if isinstance(model, MetaModule) else None
             run = _Run(fresh, train_data, validation_data, folder, config, seed, filled, start, data_digest)
-            runs.append(run.result(resume=resume, progress=progress))
+            runs.append(run.result(resume=resume, progress=progress, listen=listen))
     return TrainingResult(config, tuple(runs))
 
 
@@ -151,6 +158,7 @@ class MetaTrainer:
         model: ModelSource | None = None,
         resume: bool = True,
         card: ModelCard | None = None,
+        listen: MetricsListener | None = None,
     ) -> TrainingResult:
         """Train; `model` takes the place of the configuration's. Otherwise as the function `train`."""
         card = (card or ModelCard()).model_copy(update={"config": self.config.model_dump(mode="json")})
@@ -163,6 +171,7 @@ class MetaTrainer:
             resume=resume,
             card=card,
             progress=self.progress,
+            listen=listen,
         )
 
 
@@ -196,12 +205,12 @@ class _Run:
         }
         self.parameters, self.trainable = model.parameter_count, model.trainable_count
 
-    def result(self, *, resume: bool, progress: bool) -> SeedRun:
+    def result(self, *, resume: bool, progress: bool, listen: MetricsListener | None = None) -> SeedRun:
         """Return the finished run, trained as far as it is not."""
         self._prepare(resume)
         done = self.folder / "result.json"
         if not done.exists():
-            self._fit(progress)
+            self._fit(progress, listen)
         stored = json.loads(done.read_text(encoding="utf-8"))
         history = tuple(read_metrics(self.folder / "metrics.jsonl", "epoch"))
         return SeedRun(**stored, folder=self.folder, history=history)
@@ -228,7 +237,7 @@ class _Run:
         else:
             _write(note, self.identity)
 
-    def _fit(self, progress: bool) -> None:
+    def _fit(self, progress: bool, listen: MetricsListener | None) -> None:
         config = self.config
         cuda = config.accelerator in ("auto", "gpu") and torch.cuda.is_available()
         training = training_loader(self.train_data, config, self.task, self.seed, pin=cuda)
@@ -238,7 +247,8 @@ class _Run:
             self.model, self.task, config, seed=self.seed, examples=len(sampler), batches=len(training)
         )
         keep_best = KeepBest(self._save)
-        metrics = MetricsWriter(self.folder / "metrics.jsonl")
+        heard = None if listen is None else partial(listen, self.seed)
+        metrics = MetricsWriter(self.folder / "metrics.jsonl", listen=heard)
         state = ResumeState(self.folder / "resume.pt", keep_best)
         callbacks: list[Any] = [keep_best, metrics, state]
         if config.unfreeze_at:
