@@ -51,8 +51,11 @@ def run(args: WriteSummaryArgs, context: ToolContext) -> WriteSummaryResult:
     PromptError
         If the prompt is missing or malformed.
     """
-    claims, refused, notes, digest = _by_rules(args), (), (), None
+    claims = _by_rules(args)
     author = claims[0].author
+    refused: tuple[Claim, ...] = ()
+    notes: tuple[str, ...] = ()
+    digest: str | None = None
     if context.writer is not None:
         prompt = load_prompt(f"summarise_{args.kind}")
         digest = prompt.digest

@@ -255,7 +255,7 @@ def _directions(prose: str, own: Sequence[Evidence]) -> list[str]:
     if escapes and (decay := words.DECAY_WORDS.search(prose)) and not words.ESCAPE_WORDS.search(prose):
         problems.append(f"{decay[0]!r}, but its evidence is an escape from decay")
     compared = [item for item in own if item.kind in (EvidenceKind.COMPARISON, EvidenceKind.DELTA)]
-    numbers = [float(item.value) for item in compared if _is_signed(item)]
+    numbers = [number for item in compared if (number := _number(item)) is not None]
     up, down = words.UP_WORDS.search(prose), words.DOWN_WORDS.search(prose)
     if numbers and all(number < 0 for number in numbers) and up and not down:
         problems.append(f"{up[0]!r}, but its evidence is a decrease")
@@ -283,8 +283,9 @@ def _negations(prose: str, own: Sequence[Evidence]) -> list[str]:
     return [f"{match[0]!r} denies what its evidence says: tell what was found"]
 
 
-def _is_signed(item: Evidence) -> bool:
-    return isinstance(item.value, int | float) and not isinstance(item.value, bool)
+def _number(item: Evidence) -> float | None:
+    value = item.value
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _bare(token: str) -> str:

@@ -148,13 +148,14 @@ class CodeRules(_Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        cited = {item.citation for item in (*self.predictors, *self.meta_models, *self.rules)}
+        thresholds: tuple[PredictorThresholds | MetaThresholds, ...] = (*self.predictors, *self.meta_models)
+        cited = {item.citation for item in thresholds} | {rule.citation for rule in self.rules}
         if missing := cited - set(self.citations):
             raise ValueError(f"no citation {', '.join(sorted(missing))}")
         ids = [rule.id for rule in self.rules]
         if len(set(ids)) != len(ids):
             raise ValueError("two rules have one id")
-        if any(item.against_to >= item.supports_from for item in (*self.predictors, *self.meta_models)):
+        if any(item.against_to >= item.supports_from for item in thresholds):
             raise ValueError("against_to must lie below supports_from")
         return self
 
