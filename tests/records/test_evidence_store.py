@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -16,8 +15,8 @@ from tests.records.toy import NOON
 
 
 @pytest.fixture
-def evidence(tmp_path: Path) -> Iterator[EvidenceStore]:
-    store = RecordStore(f"sqlite:///{tmp_path / 'records.sqlite'}", busy_timeout=5)
+def evidence(database_url: str) -> Iterator[EvidenceStore]:
+    store = RecordStore(database_url, busy_timeout=20)
     yield store.evidence
     store.close()
 

@@ -6,7 +6,6 @@ import math
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -24,8 +23,8 @@ CRASH = RecordedError(code="timed_out", message="after 12 h")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[RecordStore]:
-    opened = RecordStore(f"sqlite:///{tmp_path / 'records.sqlite'}", busy_timeout=5)
+def store(database_url: str) -> Iterator[RecordStore]:
+    opened = RecordStore(database_url, busy_timeout=20)
     opened.experiments.ensure("triage-minigene", "Is the minigene changed?")
     yield opened
     opened.close()

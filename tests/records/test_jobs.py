@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 
@@ -20,8 +19,8 @@ SPEC = {"command": ["true"], "cpus": 1, "budget_usd": None}
 
 
 @pytest.fixture
-def jobs(tmp_path: Path) -> Iterator[JobStore]:
-    store = RecordStore(f"sqlite:///{tmp_path / 'records.sqlite'}", busy_timeout=5)
+def jobs(database_url: str) -> Iterator[JobStore]:
+    store = RecordStore(database_url, busy_timeout=20)
     yield store.jobs
     store.close()
 
@@ -133,8 +132,8 @@ for number in range(40):
 """
 
 
-def test_two_processes_with_one_key_get_one_job(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'records.sqlite'}"
+def test_two_processes_with_one_key_get_one_job(database_url: str) -> None:
+    url = database_url
     command = [sys.executable, "-c", _CREATOR, url]
     both = [
         subprocess.Popen([*command, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

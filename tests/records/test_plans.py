@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +14,8 @@ from tests.records.toy import new_plan
 
 
 @pytest.fixture
-def plans(tmp_path: Path) -> Iterator[PlanStore]:
-    store = RecordStore(f"sqlite:///{tmp_path / 'records.sqlite'}", busy_timeout=5)
+def plans(database_url: str) -> Iterator[PlanStore]:
+    store = RecordStore(database_url, busy_timeout=20)
     yield store.plans
     store.close()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -14,8 +13,8 @@ from agentic_spliceai.records.store import RecordStore
 
 
 @pytest.fixture
-def predictions(tmp_path: Path) -> Iterator[PredictionStore]:
-    store = RecordStore(f"sqlite:///{tmp_path / 'records.sqlite'}", busy_timeout=5)
+def predictions(database_url: str) -> Iterator[PredictionStore]:
+    store = RecordStore(database_url, busy_timeout=20)
     yield store.predictions
     store.close()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +13,8 @@ from agentic_spliceai.records.store import RecordStore
 
 
 @pytest.fixture
-def sessions(tmp_path: Path) -> Iterator[SessionStore]:
-    store = RecordStore(f"sqlite:///{tmp_path / 'records.sqlite'}", busy_timeout=5)
+def sessions(database_url: str) -> Iterator[SessionStore]:
+    store = RecordStore(database_url, busy_timeout=20)
     yield store.sessions
     store.close()
 
