@@ -47,7 +47,7 @@ def add_tools(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--json", dest="json_arguments", metavar="JSON",
         help="arguments as one JSON object; @FILE reads a file, - standard input",
     )  # fmt: skip
-    call.add_argument("--yes", action="store_true", help="start a job or spend money without being asked")
+    call.add_argument("--yes", action="store_true", help="start or end a job, or spend money, without being asked")
     call.add_argument(
         "--no-record", dest="keep_record", action="store_false", help="keep neither records nor artifacts"
     )
@@ -157,14 +157,12 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _may_call(tool: AnyTool, yes: bool) -> None:
-    """Ask before a job is started or money is spent; refuse where nobody can be asked."""
-    from agentic_spliceai.tools.offered import HARMLESS
+    """Ask before a job is started or ended or money is spent; refuse where nobody can be asked."""
+    from agentic_spliceai.tools.offered import EFFECTS, HARMLESS
 
     if yes or tool.side_effect in HARMLESS:
         return
-    what = {"ends_job": "ends a job", "starts_job": "starts a job", "spends_money": "spends money"}[
-        tool.side_effect.value
-    ]
+    what = EFFECTS[tool.side_effect]
     if not sys.stdin.isatty():
         raise SettingError(f"The tool {tool.name} {what}, and nobody can be asked here.", "Add --yes to allow it.")
     sys.stderr.write(f"{tool.name} {what}. Go on? [y/N] ")

@@ -41,7 +41,7 @@ def as_langchain_tools(
     context
         What the tools see; each call sees it under the tool's name as its step.
     allow
-        Side effects that a model may have; by default none that starts a job or spends money.
+        Side effects that a model may have; by default none that starts or ends a job or spends money.
     names
         Only these tools.
     largest

@@ -48,7 +48,7 @@ def mcp_server(
     context
         What the tools see; each call sees it under the tool's name as its step.
     allow
-        Side effects that a client may cause; by default none that starts a job or spends money.
+        Side effects that a client may cause; by default none that starts or ends a job or spends money.
     names
         Only these tools.
     largest
@@ -107,8 +107,8 @@ def _wrapped(tool: AnyTool, context: ToolContext, largest: int) -> Tool:
 def _annotations(tool: AnyTool) -> ToolAnnotations:
     from mcp_types import ToolAnnotations
 
-    # Files go by their content and rows by their key: nothing that was there is destroyed, but for a job that is
-    # ended and for what a report's folder held under the same name.
+    # Files are kept by their content and rows by their key, so that nothing which was there is destroyed; a job that is
+    # started takes a machine's time, and one that is ended is lost.
     return ToolAnnotations(
         title=tool.name.replace("_", " "),
         read_only_hint=tool.side_effect is SideEffect.NONE,

@@ -11,7 +11,7 @@ from agentic_spliceai.splice_engine.errors import SettingError
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.plain_text import json_text
 from agentic_spliceai.tools.registry import AnyTool
-from agentic_spliceai.tools.spec import SideEffect
+from agentic_spliceai.tools.spec import CostClass, SideEffect
 
 #: What an agent may do unless it is allowed more: nothing that ends or starts a job or spends money.
 HARMLESS = frozenset({SideEffect.NONE, SideEffect.WRITES_FILES, SideEffect.WRITES_RECORDS})
@@ -61,18 +61,21 @@ def offered(
 
 def description(tool: AnyTool) -> str:
     """Return what an agent reads about a tool."""
-    effects = {
-        SideEffect.NONE: "No side effect.",
-        SideEffect.WRITES_FILES: "Writes files.",
-        SideEffect.WRITES_RECORDS: "Writes into the database.",
-        SideEffect.ENDS_JOB: "Ends a job.",
-        SideEffect.STARTS_JOB: "Starts a job.",
-        SideEffect.SPENDS_MONEY: "Spends money.",
-    }
-    return f"{tool.purpose} {effects[tool.side_effect]} Takes {_DURATIONS[tool.cost_class.value]}."
+    asks = " Asks a person." if tool.asks else ""
+    takes = _DURATIONS.get(tool.cost_class, tool.cost_class.value)
+    return f"{tool.purpose} {EFFECTS[tool.side_effect].capitalize()}.{asks} Takes {takes}."
 
 
-_DURATIONS = {"instant": "no time", "seconds": "seconds", "minutes": "minutes", "hours": "hours"}
+#: What a tool does to the world, as people say it.
+EFFECTS: Mapping[SideEffect, str] = {
+    SideEffect.NONE: "no side effect",
+    SideEffect.WRITES_FILES: "writes files",
+    SideEffect.WRITES_RECORDS: "writes into the database",
+    SideEffect.ENDS_JOB: "ends a job",
+    SideEffect.STARTS_JOB: "starts a job",
+    SideEffect.SPENDS_MONEY: "spends money",
+}
+_DURATIONS: Mapping[CostClass, str] = {CostClass.INSTANT: "no time"}
 
 
 def content_of(values: Mapping[str, JsonValue], context: ToolContext, largest: int = LARGEST) -> str:

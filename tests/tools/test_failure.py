@@ -10,8 +10,9 @@ import pytest
 
 from agentic_spliceai.splice_engine.errors import ReferenceMismatchError
 from agentic_spliceai.tools.failure import ToolFailure, attempt, failure_of
-from agentic_spliceai.tools.offered import content_of, ids_in
+from agentic_spliceai.tools.offered import EFFECTS, HARMLESS, content_of, ids_in
 from agentic_spliceai.tools.plain_text import json_text, printable
+from agentic_spliceai.tools.spec import SideEffect
 from tests.tools.toolbox import HOSTILE, REGISTRY, small_context
 
 ACTING = ("\x1b", "\x9b", "\u202e", "\x07")
@@ -117,3 +118,10 @@ def test_ids_are_those_of_things_that_are_kept() -> None:
     assert found == {
         "evidence_ids": ["E-1", "E-2"], "id": ["E-1"], "run_id": ["r1", "r2"], "table_sha256": ["ab"],
     }  # fmt: skip
+
+
+def test_every_side_effect_has_words() -> None:
+    assert set(EFFECTS) == set(SideEffect)
+    assert {effect for effect in SideEffect if "job" in EFFECTS[effect] or "money" in EFFECTS[effect]} == (
+        set(SideEffect) - HARMLESS
+    )

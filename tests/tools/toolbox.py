@@ -115,6 +115,10 @@ REGISTRY = ToolRegistry(
 
 def small_context(folder: Path, **options: Any) -> ToolContext:
     settings = Settings(
-        data_dir=folder / "data", cache_dir=folder / "cache", reports_dir=folder / "reports", allow_download=False
+        mirror=None,
+        data_dir=folder / "data",
+        cache_dir=folder / "cache",
+        reports_dir=folder / "reports",
+        allow_download=False,
     )
     return ToolContext(Resources(settings), **({"keep_record": False} | options))
