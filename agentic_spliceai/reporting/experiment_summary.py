@@ -61,7 +61,8 @@ def _what(facts: Facts, name: str) -> str:
     status = facts.find(name, "status of the run")
     if status is not None and status.value != "succeeded":
         reason = _one(facts, name, "why it failed")
-        return f"{_one(facts, name, 'run')} ({model} on {data}) has the status {_ref(status)}{f': {reason}' if reason else ''}."
+        why = f": {reason}" if reason else ""
+        return f"{_one(facts, name, 'run')} ({model} on {data}) has the status {_ref(status)}{why}."
     found = facts.find(name, "model")
     which = "" if found is not None and found.value == name else f" ({model})"
     return f"{_one(facts, name, 'run')}{which} was trained on {on}{with_seeds}."
