@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+import time
 from typing import TYPE_CHECKING
 
-from agentic_spliceai.splice_engine.errors import SettingError
+from agentic_spliceai.splice_engine.errors import SettingError, SpliceEngineError
+from agentic_spliceai.tools.plain_text import printable
 
 if TYPE_CHECKING:
     from agentic_spliceai.compute.manager import JobManager
@@ -66,8 +69,10 @@ def _list(arguments: argparse.Namespace) -> int:
         raise SettingError(f"--limit {arguments.limit} cannot be used.", "Give 1 or more.")
     manager = _manager()
     for record in manager.store.open():
-        if record.backend in manager.backends:
+        try:
             manager.refresh(record.id)
+        except SpliceEngineError as error:  # one that cannot be asked does not hide the others
+            sys.stderr.write(f"note: {record.id}: {printable(str(error))}\n")
     found = manager.store.list(arguments.limit, states=arguments.state)
     if arguments.as_json:
         print(json.dumps([record.model_dump(mode="json") for record in found], ensure_ascii=False))
@@ -84,7 +89,7 @@ def _line(record: JobRecord) -> str:
 
     seconds = seconds_of(record)
     ran = "" if seconds is None else _duration(seconds)
-    return (
+    return printable(
         f"{record.id}  {record.created_at:%Y-%m-%d %H:%M}  {record.state:<9}  {ran:>9}  {record.backend}  "
         f"{record.name}  {record.message}"
     ).rstrip()
@@ -93,17 +98,20 @@ def _line(record: JobRecord) -> str:
 def _show(arguments: argparse.Namespace) -> int:
     manager = _manager()
     record = manager.store.get(arguments.id)
-    if record.backend in manager.backends:
+    try:
         record = manager.refresh(record.id)
+    except SpliceEngineError as error:
+        sys.stderr.write(f"note: {printable(str(error))}\n")
     events = manager.store.events(record.id)
     if arguments.as_json:
         content = record.model_dump(mode="json") | {"events": [event.model_dump(mode="json") for event in events]}
         print(json.dumps(content, ensure_ascii=False))
         return EXIT_OK
-    print("\n".join(_lines(record)))
+    for line in _lines(record):
+        print(printable(line))
     for event in events:
         why = f": {event.message}" if event.message else ""
-        print(f"event        {event.at:%Y-%m-%d %H:%M:%S} UTC  {event.state}{why}")
+        print(printable(f"event        {event.at:%Y-%m-%d %H:%M:%S} UTC  {event.state}{why}"))
     return EXIT_OK
 
 
@@ -142,8 +150,6 @@ def _lines(record: JobRecord) -> list[str]:
 
 
 def _logs(arguments: argparse.Namespace) -> int:
-    import time
-
     from agentic_spliceai.compute.types import JobState
 
     if arguments.lines is not None and arguments.lines < 1:
@@ -155,13 +161,13 @@ def _logs(arguments: argparse.Namespace) -> int:
         page = manager.tail(record.id, arguments.lines)
         cursor = page.cursor
         for line in page.lines:
-            print(line)
+            print(printable(line, keep="\t"))
     while True:
         # Looked at before the page: what an ended job printed is all in the page, and in those that follow it.
         ended = not arguments.follow or JobState(manager.refresh(record.id).state).terminal
         while (page := manager.logs(record.id, cursor)).lines:
             cursor = page.cursor
-            print("\n".join(page.lines), flush=arguments.follow)
+            print("\n".join(printable(line, keep="\t") for line in page.lines), flush=arguments.follow)
         if ended:
             return EXIT_OK
         time.sleep(_LOOK)

@@ -91,6 +91,35 @@ def test_output_is_followed_to_the_end(manager: JobManager, capsys: pytest.Captu
     assert capsys.readouterr().out == "3\nend\n"
 
 
+def test_what_a_job_prints_cannot_act_on_the_terminal(manager: JobManager, capsys: pytest.CaptureFixture[str]) -> None:
+    job = manager.submit(python("print('\\x1b[2Jcleared\\tx'); raise SystemExit('\\x1b]0;title')"))
+    assert run("logs", "-f", job.id) == 0
+    assert run("logs", job.id, "-n", "5") == 0
+    assert run("list") == 0
+    assert run("show", job.id) == 0
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert "\\u001b[2Jcleared\tx" in shown
+    assert "exit code 1: \\u001b]0;title" in shown
+
+
+def test_a_job_that_cannot_be_asked_does_not_hide_the_others(
+    manager: JobManager, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = python("import time; time.sleep(60)").model_dump(mode="json")
+    job = manager.store.create(key="far", name="far away", backend="moon", spec=spec)
+    manager.store.set_handle(job.id, {"backend": "moon", "job_id": job.id})
+    other = manager.submit(python("pass"))
+    eventually(lambda: manager.refresh(other.id).state == "succeeded")
+    assert run("list") == 0
+    captured = capsys.readouterr()
+    assert [line.split()[3] for line in captured.out.splitlines()] == ["succeeded", "created"]
+    assert f"note: {job.id}: there is no backend 'moon'" in captured.err
+    assert run("show", job.id) == 0
+    assert "no backend 'moon'" in capsys.readouterr().err
+    manager.store.set_state(job.id, "cancelled")
+
+
 def test_following_ends_when_somebody_else_cancels(manager: JobManager, capsys: pytest.CaptureFixture[str]) -> None:
     job = manager.submit(python("import time; print('begun'); time.sleep(60)"))
     timer = threading.Timer(0.7, lambda: manager.cancel(job.id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from agentic_spliceai.compute.errors import ComputeError
 from agentic_spliceai.compute.types import JobState
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.jobs import JobRow, row_of
@@ -22,17 +23,23 @@ class ListJobsResult(ToolModel):
     """The jobs."""
 
     jobs: tuple[JobRow, ...] = Field(description="The latest first.")
+    problems: tuple[str, ...] = Field(
+        description="Jobs whose backend could not be asked, and why; they are shown as they stood at the last look."
+    )
 
 
 def run(args: ListJobsArgs, context: ToolContext) -> ListJobsResult:
     """List the jobs, after asking their backends about those that have not ended."""
     store = context.records.jobs
+    problems = []
     for record in store.open():
-        if record.handle is not None and record.backend in context.jobs.backends:
+        try:
             context.jobs.refresh(record.id)
+        except ComputeError as error:  # one that cannot be asked does not hide the others
+            problems.append(f"{record.id}: {error}")
     states = [state.value for state in args.states] or None
     found = store.list(args.limit, states=states, run_id=args.workflow_run_id)
-    return ListJobsResult(jobs=tuple(row_of(record) for record in found))
+    return ListJobsResult(jobs=tuple(row_of(record) for record in found), problems=tuple(problems))
 
 
 TOOL = ToolSpec(

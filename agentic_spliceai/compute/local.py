@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pydantic import ValidationError
-
 from agentic_spliceai.compute.errors import ComputeError, JobFolderError, JobSpecError, NoCapacityError, UnknownJobError
 from agentic_spliceai.compute.fetching import check_patterns, fetch_files
 from agentic_spliceai.compute.folder import (
@@ -280,13 +278,7 @@ class LocalBackend:
         job = folder.read(JOB)
         if job is None:
             return None
-        try:
-            return JobSpec.model_validate(job["spec"])
-        except ValidationError as error:
-            raise JobFolderError(
-                f"{folder.state(JOB)} cannot be read: {error.errors()[0]['msg']}.",
-                "Another version wrote it; delete it.",
-            ) from error
+        return JobSpec.model_validate(job["spec"])
 
     def _check(self, spec: JobSpec) -> None:
         for what, needed, there in (("CPU", spec.cpus, self.cpu_slots), ("GPU", spec.gpus, len(self.devices))):
@@ -330,8 +322,9 @@ class LocalBackend:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 advice = "Free some space, or set AGENTIC_SPLICEAI_DATA_DIR."
             raise JobFolderError(f"cannot {what} {self.folder}: {error.strerror or error}.", advice) from error
-        except ValueError as error:
-            raise JobFolderError(f"cannot {what} {self.folder}: {error}.", "A state file there is damaged.") from error
+        except (ValueError, KeyError, TypeError) as error:
+            why = str(error).splitlines()[0]
+            raise JobFolderError(f"cannot {what} {self.folder}: {why}.", "A state file there is damaged.") from error
 
 
 def _supervised(folder: JobFolder) -> bool:

@@ -213,8 +213,7 @@ class JobManager:
                 started = self._start(record)
                 if finding.state is JobState.CREATED:
                     return Finding(job_id=record.id, state=JobState(started.state), action="submitted")
-            else:
-                self._look(self.store.get(record.id))
+            self._look(self.store.get(record.id))
         except ComputeError as error:
             return Finding(job_id=record.id, state=finding.state, action=f"left alone: {error}")
         return finding

@@ -145,10 +145,9 @@ def end_orphans(folder: JobFolder, grace: float = ORPHAN_GRACE) -> bool:
     group, token = int(content["group"]), str(content["token"])
     now = process_token(group)
     # No process has the leader's number: what is left of the group is ours, for a number is not given away as long as
-    # a group has it. Another process has it, or the machine was started anew: everything of ours is gone.
-    if now and now != token:
-        return False
-    if not now and token.partition(":")[0] != _boot():
+    # a group has it. Another process has it, or the machine was started anew: everything of ours is gone. A system that
+    # does not tell which process is which (macOS) leaves no way to be sure, and a stranger must not be ended.
+    if not token or (now and now != token) or (not now and token.partition(":")[0] != _boot()):
         return False
     tree = ProcessTree(group)
     if not tree.living():

@@ -165,6 +165,8 @@ class Supervisor:
                 )
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            if isinstance(error, subprocess.SubprocessError):  # which does not say what went wrong in the child
+                why = "its process could not write into the job's folder"
             self._exit_code = _NOT_FOUND
             self._finish("failed", f"cannot start {command[0]!r}: {why}")
             return False

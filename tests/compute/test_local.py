@@ -16,10 +16,12 @@ import pytest
 from agentic_spliceai.compute import folder as folder_module
 from agentic_spliceai.compute import local as local_module
 from agentic_spliceai.compute.errors import FetchError, JobFolderError, JobSpecError, NoCapacityError
-from agentic_spliceai.compute.folder import ENDED, PROCESS, STARTED, JobFolder
+from agentic_spliceai.compute.folder import ENDED, JOB, PROCESS, STARTED, JobFolder
 from agentic_spliceai.compute.local import LocalBackend
+from agentic_spliceai.compute.manager import JobManager
 from agentic_spliceai.compute.slots import visible_devices
 from agentic_spliceai.compute.types import JobHandle, JobSpec, JobState
+from agentic_spliceai.records.store import RecordStore
 from tests.compute.jobs import eventually, lives, output, processes_in, python, until
 
 ONE = JobHandle(backend="local", job_id="one")
@@ -144,6 +146,48 @@ def test_a_submitter_that_dies_in_between_leaves_one_run_to_the_next(local: Loca
     assert output(local, handle) == ("ran",)
 
 
+MANAGE = """
+import os, signal, sys
+from pathlib import Path
+from agentic_spliceai.compute.local import LocalBackend
+from agentic_spliceai.compute.manager import JobManager
+from agentic_spliceai.compute.types import JobSpec
+from agentic_spliceai.records.store import RecordStore
+
+folder, point, when = Path(sys.argv[1]), sys.argv[3], sys.argv[4]
+manager = JobManager(RecordStore(f"sqlite:///{folder / 'r.sqlite'}").jobs, {"local": LocalBackend(folder / "jobs")})
+holder = manager.backends["local"] if point == "submit" else manager.store
+real = getattr(holder, point)
+def crash(*args, **kwargs):
+    if when == "after":
+        real(*args, **kwargs)
+    os.kill(os.getpid(), signal.SIGKILL)
+setattr(holder, point, crash)
+manager.submit(JobSpec.model_validate_json(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("point", "when"),
+    [("create", "after"), ("submit", "before"), ("submit", "after"), ("set_handle", "after"), ("set_state", "after")],
+)
+def test_a_process_that_dies_between_record_and_job_leaves_one_run(
+    local: LocalBackend, tmp_path: Path, point: str, when: str
+) -> None:
+    spec = python("print('ran')")
+    command = [sys.executable, "-c", MANAGE, str(tmp_path), spec.model_dump_json(), point, when]
+    assert subprocess.run(command, timeout=30, check=False).returncode == -signal.SIGKILL
+    records = RecordStore(f"sqlite:///{tmp_path / 'r.sqlite'}")
+    manager = JobManager(records.jobs, {"local": local})
+    job = manager.submit(spec)
+    (job,) = manager.wait((job.id,), poll_seconds=0.05)
+    assert job.state == "succeeded"
+    assert manager.tail(job.id, 9).lines == ("ran",)
+    assert [found.id for found in records.jobs.list()] == [job.id]
+    assert [path.name for path in local.folder.iterdir() if path.name != ".queue"] == [job.id]
+    records.close()
+
+
 # And so may its supervisor.
 
 
@@ -200,6 +244,24 @@ def test_a_supervisor_that_dies_later_leaves_a_lost_job_and_no_process(
     assert local.submit("one", spec).job_id == "one"
     assert not processes_in(local.folder), "a lost job was started again"
     assert len(output(local, ONE)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("crash", "why"),
+    [
+        ("supervisor.Supervisor._wait_for_end = lambda self: 1 / 0", "the supervisor failed: ZeroDivisionError"),
+        ("supervisor.process_token = lambda pid: 1 / 0", "its process could not write into the job's folder"),
+    ],
+)
+def test_a_supervisor_that_fails_says_so_and_leaves_no_process(
+    local: LocalBackend, crash: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = without_a_supervisor(local, python("import time; time.sleep(60)"), monkeypatch)
+    assert supervise(folder.path, crash) == 0
+    status = until(local, ONE)
+    assert status.state is JobState.FAILED
+    assert why in status.message
+    eventually(lambda: not processes_in(local.folder))
 
 
 def test_what_a_dead_supervisor_left_running_is_ended_before_the_job_is_lost(local: LocalBackend) -> None:
@@ -470,9 +532,14 @@ def test_the_end_of_a_job_is_written_even_on_a_full_disk(tmp_path: Path, monkeyp
 def test_a_damaged_state_file_is_a_typed_error(local: LocalBackend) -> None:
     handle = local.submit("one", python("pass"))
     until(local, handle)
-    JobFolder(local.path("one")).state(ENDED).write_text("{")
+    folder = JobFolder(local.path("one"))
+    for content in ("{", '{"state": "asleep"}', "[]"):
+        folder.state(ENDED).write_text(content)
+        with pytest.raises(JobFolderError, match="damaged"):
+            local.poll(handle)
+    folder.state(JOB).write_text("{}")
     with pytest.raises(JobFolderError, match="damaged"):
-        local.poll(handle)
+        local.fetch(handle, "nowhere")
 
 
 def test_somebody_who_holds_the_gate_is_not_waited_for_forever(

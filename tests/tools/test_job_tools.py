@@ -101,8 +101,20 @@ def test_jobs_are_listed_as_they_are_now(context: ToolContext) -> None:
     assert found[0]["name"] == "long"
     found = call("list_jobs", context, states=["succeeded", "failed"], limit=5)["jobs"]
     assert [row["job_id"] for row in found] == [done.id]
-    assert call("list_jobs", context, workflow_run_id="nothing")["jobs"] == []
+    assert call("list_jobs", context, workflow_run_id="nothing") == {"jobs": [], "problems": []}
     context.jobs.cancel(long.id)
+
+
+def test_a_job_that_cannot_be_asked_does_not_hide_the_others(context: ToolContext) -> None:
+    spec = python("pass").model_dump(mode="json")
+    far = context.records.jobs.create(key="far", name="far away", backend="moon", spec=spec)
+    context.records.jobs.set_handle(far.id, {"backend": "moon", "job_id": far.id})
+    here = context.jobs.submit(python("pass"))
+    found = call("list_jobs", context)
+    assert [row["job_id"] for row in found["jobs"]] == [here.id, far.id]
+    assert len(found["problems"]) == 1
+    assert found["problems"][0].startswith(f"{far.id}: there is no backend 'moon'")
+    context.records.jobs.set_state(far.id, "cancelled")
 
 
 def test_a_job_is_ended_and_what_it_wrote_stays(context: ToolContext) -> None:
