@@ -9,7 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from agentic_spliceai import __version__
+from agentic_spliceai.cli_db import add_db
+from agentic_spliceai.cli_graph import add_graph
+from agentic_spliceai.cli_jobs import add_jobs
 from agentic_spliceai.cli_meta import add_meta
+from agentic_spliceai.cli_tools import add_tools
 from agentic_spliceai.run import (
     EXIT_OK,
     Request,
@@ -52,12 +56,12 @@ def build_parser() -> argparse.ArgumentParser:
     validate = commands.add_parser("validate", help="check a workflow file", description="List every problem.")
     validate.add_argument("graph", metavar="GRAPH", help="YAML file, or the name of a packaged workflow")
     validate.set_defaults(handler=_validate)
-    graph = commands.add_parser("graph", help="draw a workflow").add_subparsers(metavar="ACTION", required=True)
-    draw = graph.add_parser("draw", help="print the workflow as a Mermaid flow chart")
-    draw.add_argument("graph", metavar="GRAPH", help="YAML file, or the name of a packaged workflow")
-    draw.set_defaults(handler=_draw)
+    add_graph(commands)
     _add_runs(commands)
     add_meta(commands)
+    add_tools(commands)
+    add_jobs(commands)
+    add_db(commands)
     for name, handler, what in (
         ("models", _models_list, "base models, and whether their weights are on this machine"),
         ("genomes", _genomes_list, "genomes, and whether their files are on this machine"),
@@ -187,14 +191,6 @@ def _validate(arguments: argparse.Namespace) -> int:
     from agentic_spliceai.run import validate
 
     return validate(Request(graph=arguments.graph))
-
-
-def _draw(arguments: argparse.Namespace) -> int:
-    from agentic_spliceai.orchestration.drawing import draw_mermaid
-    from agentic_spliceai.orchestration.validator import load_graph
-
-    sys.stdout.write(draw_mermaid(load_graph(arguments.graph).spec))
-    return EXIT_OK
 
 
 def _add_runs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
