@@ -71,10 +71,12 @@ class TerminalAsker:
             exact = [choice for choice in choices if choice.lower() == given]
             if len(exact or found) == 1:
                 return (exact or found)[0]
-            self._console.print(f"Answer one of: {', '.join(choices)}.", markup=False)
+            self._console.print(f"Answer one of: {', '.join(choices)}.", markup=False, highlight=False)
 
     def _from_the_keyboard(self, prompt: str) -> str:
-        return self._console.input(prompt, markup=False)
+        from rich.text import Text
+
+        return self._console.input(Text(prompt))
 
 
 def question_panel(question: Question) -> RenderableType:
