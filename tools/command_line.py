@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Literal, NoReturn, Union, get_args, get_origin
 
@@ -108,18 +108,23 @@ def _default(info: FieldInfo) -> str:
 
 
 def _value(tool: AnyTool, name: str, kind: Kind, text: str) -> Any:
-    if kind == "text":
-        return text
     try:
-        if kind == "truth":
-            return {"true": True, "false": False}[text.lower()]
-        return {"integer": int, "number": float, "json": json.loads}[kind](text)
+        return _READ[kind](text)
     except (KeyError, ValueError, RecursionError):
-        wanted = {"truth": "true or false", "integer": "a whole number", "number": "a number", "json": "JSON"}[kind]
+        wanted = {"truth": "true or false", "integer": "a whole number", "number": "a number"}.get(kind, "JSON")
         raise ToolArgumentError(
             f"{tool.name}: {name}: {printable(text)[:60]!r} is not {wanted}.",
             f"`tools show {tool.name}` describes the arguments.",
         ) from None
+
+
+def _truth(text: str) -> bool:
+    return {"true": True, "false": False}[text.lower()]
+
+
+_READ: Mapping[Kind, Callable[[str], Any]] = {
+    "text": str, "integer": int, "number": float, "truth": _truth, "json": json.loads,
+}  # fmt: skip
 
 
 class _Parser(argparse.ArgumentParser):

@@ -33,6 +33,7 @@ _MODULES = (
     "join_triage",
     "record_triage",
     "load_artifacts",
+    "prepare_data",
     "lookup_known_variants",
     "lookup_result",
 )
