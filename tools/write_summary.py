@@ -33,7 +33,9 @@ class WriteSummaryResult(ToolModel):
     refused: tuple[Claim, ...] = Field(default=(), description="What a language model wrote and the check refused.")
     text: str = Field(description="The summary as a person reads it.")
     author: str = Field(description="'rules', or the language model's name.")
-    notes: tuple[str, ...] = Field(default=(), description="Why the rules wrote it although a model was asked.")
+    notes: tuple[str, ...] = Field(
+        default=(), description="Why the rules wrote it although a model was asked, and what was left out."
+    )
     prompt_sha256: str | None = Field(default=None, description="Digest of the prompt that a model was asked with.")
     run_id: str = Field(description="The run.")
 
@@ -51,17 +53,18 @@ def run(args: WriteSummaryArgs, context: ToolContext) -> WriteSummaryResult:
     PromptError
         If the prompt is missing or malformed.
     """
-    claims = _by_rules(args)
+    claims, notes = _by_rules(args)
     author = claims[0].author
     refused: tuple[Claim, ...] = ()
-    notes: tuple[str, ...] = ()
     digest: str | None = None
     if context.writer is not None:
         prompt = load_prompt(f"summarise_{args.kind}")
         digest = prompt.digest
-        accepted, refused, notes = _by_model(context.writer, prompt, args.evidence)
+        accepted, refused, why = _by_model(context.writer, prompt, args.evidence)
         if accepted is not None:
-            claims, author = (accepted,), accepted.author
+            claims, author, notes = (accepted,), accepted.author, ()
+        else:
+            notes = (*notes, *why)
     return WriteSummaryResult(
         claims=claims,
         refused=refused,
@@ -73,21 +76,26 @@ def run(args: WriteSummaryArgs, context: ToolContext) -> WriteSummaryResult:
     )
 
 
-def _by_rules(args: WriteSummaryArgs) -> tuple[Claim, ...]:
+def _by_rules(args: WriteSummaryArgs) -> tuple[tuple[Claim, ...], tuple[str, ...]]:
+    """Return the rules' sentences, and a note if one of them did not pass."""
     from agentic_spliceai.reporting.claims import verify_text
     from agentic_spliceai.reporting.experiment_summary import summarise_experiment
     from agentic_spliceai.reporting.summary import summarise_interpretation
 
     write = summarise_interpretation if args.kind == "interpretation" else summarise_experiment
     claims = tuple(verify_text(sentence, args.evidence) for sentence in write(args.evidence))
-    # The rules are held to the check too. A sentence that an odd name in the data breaks is left out rather than shown.
+    # The rules are held to the check too: an odd name in the data may break a sentence.
     kept = tuple(claim for claim in claims if claim.status is ClaimStatus.VERIFIED)
     if not kept:
         raise ToolArgumentError(
             f"the evidence holds nothing that a summary of kind {args.kind!r} could be about.",
             "Give the evidence of gather_evidence, or of an experiment.",
         )
-    return kept
+    lost = len(claims) - len(kept)
+    if lost == 0:
+        return kept, ()
+    what = "A sentence" if lost == 1 else f"{lost} sentences"
+    return kept, (f"{what} of the summary did not pass the check against the evidence and was left out.",)
 
 
 def _by_model(

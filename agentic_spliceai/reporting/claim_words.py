@@ -120,7 +120,9 @@ DOWN_WORDS = re.compile(
     re.I,
 )
 
-DECAY_WORDS = re.compile(r"\b(?:decay\w*|degrad\w+|NMD)\b", re.I)
+DECAY_WORDS = re.compile(
+    r"\b(?:decays|decayed|degrad\w+|triggers?|targeted|subject|undergo\w*|removed|destroyed|eliminated)\b", re.I
+)
 ESCAPE_WORDS = re.compile(r"\b(?:escap\w+|avoid\w*|no|not|without)\b", re.I)
 
 NEGATIONS = re.compile(

@@ -93,7 +93,7 @@ def _second(facts: Facts, gene: str) -> str:
     if event is None:
         return ""
     frame = _one(facts, gene, f"{SECOND}, reading frame")
-    return f"Another event that the scores allow is {event}{f', with the reading frame {frame}' if frame else ''}."
+    return f"Another event that the scores allow is {event}{f' (reading frame: {frame})' if frame else ''}."
 
 
 def _triage(facts: Facts, gene: str) -> str:
@@ -131,7 +131,8 @@ def _codes(facts: Facts, gene: str) -> str:
     for item in facts.starting(gene, "suggested code, rule"):
         rule = item.statement.rpartition("rule ")[2]
         strength = _one(facts, gene, f"suggested code, strength by rule {rule}")
-        parts.append(f"{_ref(item)} ({strength})" if strength else _ref(item))
+        # PVS1_Moderate says it already.
+        parts.append(f"{_ref(item)} ({strength})" if strength and "_" not in item.display else _ref(item))
     if not parts:
         return ""
     return f"The rules for splicing suggest {' and '.join(parts)}; a person weighs and decides."

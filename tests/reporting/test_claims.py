@@ -74,6 +74,7 @@ GOOD = {
         "The variant c.1227-13G>A is known on its transcript as NM_000256:c.1227-13G>A."
     ),
     "The messenger is not degraded, it is <ESCAPE>.": "The messenger is not degraded, it is predicted to escape.",
+    "Nonsense-mediated decay: <ESCAPE>.": "Nonsense-mediated decay: predicted to escape.",
     "The messenger's nonsense-mediated decay is <DECAY>.": "The messenger's nonsense-mediated decay is predicted.",
     "Rules suggest PP3 (<PP3>). A person decides.": "Rules suggest PP3 (PP3). A person decides.",
     "`gated_cnn` (<ARM>) is better by <BETTER>.": "`gated_cnn` (gated_cnn) is better by +0.036.",

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from itertools import cycle, product
 from pathlib import Path
 
 import pytest
 
 from agentic_spliceai.records.evidence import ClaimStatus, Evidence
+from agentic_spliceai.reporting.claims import verify_text
 from agentic_spliceai.reporting.evidence import Facts, interpretation_evidence
+from agentic_spliceai.reporting.summary import summarise_interpretation
 from agentic_spliceai.settings import Settings
+from agentic_spliceai.splice_engine.consequence.types import EventType, Frame, NmdPrediction, Strength
 from agentic_spliceai.tools import complete_interpretation, gather_evidence, write_summary
 from agentic_spliceai.tools.complete_interpretation import CompleteInterpretationArgs
 from agentic_spliceai.tools.context import Resources, ToolContext
@@ -167,13 +171,46 @@ def test_evidence_that_is_about_nothing_is_an_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["shift", "skipping", "pseudoexon", "nothing"])
 def test_every_sentence_of_the_rules_passes_the_check(name: str, tmp_path: Path) -> None:
-    from agentic_spliceai.reporting.claims import verify_text
-    from agentic_spliceai.reporting.summary import summarise_interpretation
-
     evidence = interpretation_evidence(getattr(toys, name)().interpretation)
     sentences = summarise_interpretation(evidence)
     assert len(sentences) >= 3
     assert [problem for text in sentences for problem in verify_text(text, evidence).problems] == []
+
+
+def test_every_outcome_can_be_told(tmp_path: Path) -> None:
+    """All events, frames, fates of the messenger and strengths: no sentence of the rules fails their own check."""
+    (gene,) = toys.skipping().interpretation.genes
+    event = gene.consequence.primary
+    assert event.effect is not None
+    for (kind, frame, nmd), strength in zip(product(EventType, Frame, NmdPrediction), cycle(Strength), strict=False):
+        altered = event.model_copy(
+            update={
+                "type": kind,
+                "strength": strength,
+                "effect": event.effect.model_copy(update={"frame": frame, "nmd": nmd, "stop_residue": 9}),
+            }
+        )
+        second = altered.model_copy(update={"alternative": True})
+        consequence = gene.consequence.model_copy(update={"events": (altered, second)})
+        other = toys.shift().interpretation.genes[0]
+        run = SHIFT.model_copy(update={"genes": (gene.model_copy(update={"consequence": consequence}), other)})
+        evidence = interpretation_evidence(run)
+        problems = [
+            found for text in summarise_interpretation(evidence) for found in verify_text(text, evidence).problems
+        ]
+        assert problems == [], (kind, frame, nmd, strength)
+
+
+def test_a_sentence_of_the_rules_that_does_not_pass_is_left_out_and_that_is_said(tmp_path: Path) -> None:
+    broken = tuple(
+        item.model_copy(update={"display": "<b>exon</b>"})
+        if item.statement == "MYBPC3: likeliest event, exon"
+        else item
+        for item in EVIDENCE
+    )
+    result = summary(tmp_path, None, broken)
+    assert "<b>" not in result.text
+    assert result.notes == ("A sentence of the summary did not pass the check against the evidence and was left out.",)
 
 
 def test_the_same_interpretation_gives_the_same_evidence() -> None:

@@ -7,6 +7,7 @@ The rules are in `configs/splicing_codes.yaml`: the ClinGen SVI Splicing Subgrou
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import lru_cache
 from importlib.resources import files
@@ -274,19 +275,20 @@ def _read_base(delta: SpliceDelta, rules: CodeRules) -> _Reading:
     raw, masked = round(delta.raw.max_score, _NOISE), round(delta.masked.max_score, _NOISE)
     says: Literal["supports", "against", "neither"] = "neither"
     notes: list[str] = []
+    limits = (own.against_to, own.supports_from)
     if raw >= own.supports_from and masked >= own.supports_from:
         says = "supports"
     elif raw >= own.supports_from:
         notes.append(
-            f"The raw scores reach {own.supports_from:g} ({_short(raw)}) and the masked do not ({_short(masked)}): "
-            "neither PP3 nor BP4 is suggested."
+            f"The raw scores reach {own.supports_from:g} ({_short(raw, limits)}) and the masked do not "
+            f"({_short(masked, limits)}): neither PP3 nor BP4 is suggested."
         )
     elif raw > own.against_to:
         notes.append(
-            f"The largest change, {_short(raw)}, lies between {own.against_to:g} and {own.supports_from:g}, where the "
-            "scores are uninformative: neither PP3 nor BP4."
+            f"The largest change, {_short(raw, limits)}, lies between {own.against_to:g} and {own.supports_from:g}: "
+            "uninformative, neither PP3 nor BP4."
         )
-        if (shown := round(raw, _SHOWN)) in (own.against_to, own.supports_from):
+        if (shown := round(raw, _SHOWN)) in limits:
             notes.append(f"As {own.name} prints it, with two decimals, it is {shown:.2f}, which is the threshold.")
     elif made.distance < own.min_distance:
         notes.append(
@@ -390,7 +392,7 @@ def _suggestion(
         else f"reading frame: {effect.frame.value}".replace("_", " "),
         lost="an unknown part" if lost is None else f"{lost:.1%}",
         predictor=reading.predictor,
-        score=_short(reading.score),
+        score=_short(reading.score, (reading.against_to, reading.supports_from)),
         supports_from=f"{reading.supports_from:g}",
         against_to=f"{reading.against_to:g}",
     )
@@ -445,8 +447,10 @@ def _notes(place: SplicePlace, reading: _Reading, given: set[str]) -> tuple[str,
     return tuple(dict.fromkeys(notes))
 
 
-def _short(score: float) -> str:
-    """Return a score with as many decimals as it takes, at least two, so that it is not carried over a threshold."""
-    text = f"{score:.{_NOISE}f}".rstrip("0")
-    whole, _, decimals = text.partition(".")
-    return f"{whole}.{decimals:0<2}"
+def _short(score: float, limits: Sequence[float]) -> str:
+    """Return a score with as many decimals as it takes, at least two, to stand on its side of every threshold."""
+    for digits in range(_SHOWN, _NOISE):
+        shown = round(score, digits)
+        if all((shown >= limit, shown <= limit) == (score >= limit, score <= limit) for limit in limits):
+            return f"{score:.{digits}f}"
+    return f"{score:.{_NOISE}f}"

@@ -190,7 +190,9 @@ def test_between_the_thresholds_the_reason_is_told() -> None:
     assert "between 0.1 and 0.2" in told(suggest_codes(scores(0.15), consequence(), DEEP))
     near = suggest_codes(scores(0.196), consequence(), DEEP)
     assert codes(near) == []
-    assert "0.196" in told(near)
+    assert "The largest change, 0.196, lies" in told(near)
+    (clear,) = suggest_codes(scores(0.982925), consequence(), DEEP).suggestions
+    assert "is 0.98, at or above 0.2" in clear.why
     assert "two decimals, it is 0.20" in told(near)
 
 
