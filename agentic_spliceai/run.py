@@ -58,10 +58,13 @@ class StartedRun(RunObserver):
     ----------
     run_id
         None as long as none has started.
+    kept
+        Whether what it has done is kept, so that it can be taken up again.
     """
 
     def __init__(self) -> None:
         self.run_id: str | None = None
+        self.kept = False
 
     def run_started(self, start: RunStart) -> None:
         """Remember the run."""
@@ -152,6 +155,7 @@ def execute(request: Request, started: StartedRun) -> int:
     from agentic_spliceai.tools.context import Resources, ToolContext
 
     display = progress_display(quiet=request.quiet)
+    started.kept = request.keep_record
     context = ToolContext(Resources(progress=display), keep_record=request.keep_record, ask=_asker(request, display))
     try:
         if graph is not None:
@@ -348,8 +352,12 @@ def _report_error(error: SpliceEngineError, as_json: bool, started: StartedRun |
 def _report_stop(what: str, error: BaseException, as_json: bool, started: StartedRun | None) -> None:
     sys.stderr.write(f"{what}\n")
     _report_notes(error)
+    advice = "Run it again."
+    if started is not None and started.run_id is not None and started.kept:
+        advice = f"Take it up again with `agentic-spliceai run --resume {started.run_id}`."
+        sys.stderr.write(f"note: {advice}\n")
     if as_json:
-        _print_json_error(started, "interrupted", what, "Run it again.", status="interrupted")
+        _print_json_error(started, "interrupted", what, advice, status="interrupted")
 
 
 def _report_notes(error: BaseException) -> None:

@@ -94,7 +94,9 @@ def _literal(field: dict[str, Any], definitions: Mapping[str, Any]) -> dict[str,
 
     Text that begins with one dollar sign is a reference, so a literal text is any other.
     """
-    found = _resolved({key: value for key, value in field.items() if key not in ("title", "description")}, definitions)
+    found: dict[str, Any] = _resolved(
+        {key: value for key, value in field.items() if key not in ("title", "description")}, definitions
+    )
     if found.get("type") == "string" and not {"enum", "const", "pattern", "format"} & found.keys():
         found["pattern"] = r"^(?!\$[^$])"
     return found
