@@ -15,6 +15,7 @@ from agentic_spliceai.reporting.experiment_summary import COMPARED, MEASURE_WORD
 
 if TYPE_CHECKING:
     from agentic_spliceai.records.experiment_types import ExperimentRunDetail
+    from agentic_spliceai.splice_engine.meta_layer.experiments.compare import Comparison, Contrast
     from agentic_spliceai.splice_engine.meta_layer.experiments.result import Figure
 
 _BASE = "the base model"
@@ -40,6 +41,8 @@ class Difference:
         Whether the interval leaves out zero and the difference exceeds the noise; None where that cannot be said.
     note
         Why it cannot, or what else one must know.
+    higher_is_better
+        False for errors, whose decrease is the better.
     """
 
     label: str
@@ -54,6 +57,7 @@ class Difference:
     groups: int | None
     distinguished: bool | None
     note: str = ""
+    higher_is_better: bool = True
 
 
 class _Maker:
@@ -167,6 +171,47 @@ def _training(detail: ExperimentRunDetail, name: str, make: _Maker) -> Iterator[
     yield make(EvidenceKind.COST, name, "cost", round(detail.cost_usd, 4), f"${detail.cost_usd:.2f}", unit="USD")
 
 
+def comparison_evidence(
+    comparison: Comparison, *, source: str, created_at: AwareDatetime, digest: str | None = None
+) -> tuple[Evidence, ...]:
+    """Return what a comparison of experiments found: each arm beside the base model, and beside the baseline."""
+    differences = []
+    for arm in comparison.arms:
+        contrasts = (arm.against_baseline, arm.against_base_model)
+        unique = {contrast.other: contrast for contrast in contrasts if contrast is not None}
+        differences += [_contrast(arm.label, contrast, comparison) for contrast in unique.values()]
+    return difference_evidence(differences, source=source, created_at=created_at, digest=digest)
+
+
+def _contrast(label: str, contrast: Contrast, comparison: Comparison) -> Difference:
+    known = {arm.label for arm in comparison.arms}
+    measured = contrast.difference is not None
+    return Difference(
+        label=label,
+        baseline=contrast.other if contrast.other in known else None,
+        measure=comparison.metric,
+        of=f"the {comparison.part} part",
+        value=contrast.difference,
+        low=contrast.low,
+        high=contrast.high,
+        noise=contrast.noise_floor,
+        n=comparison.n,
+        groups=comparison.groups,
+        distinguished=_distinguished(contrast),
+        note="" if measured else contrast.reason,
+        higher_is_better=comparison.higher_is_better,
+    )
+
+
+def _distinguished(contrast: Contrast) -> bool | None:
+    """Whether the interval leaves out zero and the difference exceeds what seeds do; None where one is not known."""
+    if contrast.difference is None or contrast.low is None or contrast.high is None:
+        return None
+    if contrast.low <= 0 <= contrast.high:
+        return False
+    return None if contrast.noise_floor is None else abs(contrast.difference) > contrast.noise_floor
+
+
 def difference_evidence(
     differences: Iterable[Difference], *, source: str, created_at: AwareDatetime, digest: str | None = None
 ) -> tuple[Evidence, ...]:
@@ -199,7 +244,8 @@ def _difference(found: Difference, make: _Maker) -> Iterator[Evidence]:
     yield make(EvidenceKind.METRIC, name, "run", name, shown_name(name), terms=(name,))
     named = shown_name(other) if found.baseline else other
     yield make(EvidenceKind.METRIC, name, f"{what}, compared with", other, named, terms=(other,))
-    kind = EvidenceKind.COMPARISON
+    # The check of texts reads a comparison's sign as better or worse, which of an error is the other way round.
+    kind = EvidenceKind.COMPARISON if found.higher_is_better else EvidenceKind.FIGURE
     if found.value is None:
         yield make(kind, name, what, None, "not measured")
     else:
@@ -220,7 +266,7 @@ def _difference(found: Difference, make: _Maker) -> Iterator[Evidence]:
         False: ("not_distinguished", "not told apart from the noise"),
         None: ("unknown", "not known to stand out from the noise"),
     }[found.distinguished]
-    yield make(kind, name, f"{what}, verdict", verdict, shown)
+    yield make(EvidenceKind.COMPARISON, name, f"{what}, verdict", verdict, shown)
     if found.note:
         yield make(EvidenceKind.METRIC, name, f"{what}, note", found.note, found.note)
 

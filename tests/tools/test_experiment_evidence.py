@@ -12,6 +12,12 @@ from agentic_spliceai.records.experiment_types import ExperimentRunDetail
 from agentic_spliceai.records.models import RecordedError
 from agentic_spliceai.reporting.claims import verify_text
 from agentic_spliceai.reporting.experiment_summary import summarise_experiment
+from agentic_spliceai.splice_engine.meta_layer.experiments.compare import (
+    ComparedArm,
+    Comparison,
+    Contrast,
+    Decision,
+)
 from agentic_spliceai.splice_engine.meta_layer.experiments.result import (
     DatasetUse,
     ExperimentResult,
@@ -19,7 +25,12 @@ from agentic_spliceai.splice_engine.meta_layer.experiments.result import (
     SeedOutcome,
 )
 from agentic_spliceai.splice_engine.meta_layer.experiments.spec import ExperimentSpec
-from agentic_spliceai.tools.experiment_evidence import Difference, difference_evidence, run_evidence
+from agentic_spliceai.tools.experiment_evidence import (
+    Difference,
+    comparison_evidence,
+    difference_evidence,
+    run_evidence,
+)
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -102,6 +113,41 @@ def test_a_comparison_with_the_noise_of_the_seeds(value: float, distinguished: b
 def test_a_comparison_of_two_models_names_both() -> None:
     compared = difference_evidence([difference(baseline="plain", noise=None)], source="run:z", created_at=AT)
     assert "The difference of gated to plain in PR-AUC is +0.136" in told(compared)
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "floor", "said"),
+    [
+        (0.03, 0.01, 0.05, 0.008, "stands out from the noise"),
+        (0.03, 0.01, 0.05, 0.03, "not told apart from the noise"),
+        (0.03, 0.0, 0.05, 0.008, "not told apart from the noise"),
+        (-0.03, -0.05, -0.01, 0.008, "stands out from the noise"),
+        (0.03, 0.01, 0.05, None, "not known to stand out from the noise"),
+        (0.03, None, None, 0.008, "not known to stand out from the noise"),
+    ],
+)
+def test_what_stands_out(value: float, low: float | None, high: float | None, floor: float | None, said: str) -> None:
+    contrast = Contrast(
+        other="base model", other_value=0.29, difference=value, low=low, high=high, noise_floor=floor,
+        decision=Decision.UNDECIDED, reason="x",
+    )  # fmt: skip
+    arm = ComparedArm(
+        label="gated", value=0.4, by_seed={}, noise=None, against_baseline=contrast, against_base_model=contrast
+    )
+    comparison = Comparison(
+        metric="pr_auc", higher_is_better=True, part="test", baseline=None, arms=(arm,), n=10, positives=3, groups=5,
+        draws=100, evaluator_digest="a", data_digest="b",
+    )  # fmt: skip
+    evidence = comparison_evidence(comparison, source="run:z", created_at=AT)
+    assert f": {said}." in told(evidence)
+
+
+def test_less_of_an_error_may_be_called_better() -> None:
+    compared = difference_evidence(
+        [difference(measure="brier", value=-0.01, higher_is_better=False)], source="run:z", created_at=AT
+    )
+    found = next(item for item in compared if item.statement.endswith("to the base model"))
+    assert not verify_text(f"It is better by {{{found.id}}}.", compared).problems
 
 
 def test_a_difference_that_was_not_measured_is_said_to_be_so() -> None:
