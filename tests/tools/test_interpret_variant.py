@@ -1,0 +1,59 @@
+"""One variant in one call."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentic_spliceai.orchestration.runner import run_graph
+from agentic_spliceai.orchestration.validator import load_graph
+from agentic_spliceai.records.interpretation import Interpretation
+from agentic_spliceai.splice_engine.errors import InvalidVariantError, SpliceEngineError
+from agentic_spliceai.tools.context import ToolContext
+from agentic_spliceai.tools.interpret_variant import TOOL
+from agentic_spliceai.tools.offered import LARGEST
+from tests.tools.test_meta_tools import write_model
+from tests.tools.toolbox import HOSTILE, small_context
+
+DONOR = "minigene-2139-G-A"
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory: pytest.TempPathFactory) -> ToolContext:
+    return small_context(tmp_path_factory.mktemp("interpret"))
+
+
+def interpret(context: ToolContext, **values: Any) -> dict[str, Any]:
+    return TOOL.dump_result(TOOL.call(TOOL.parse_args({"genome": "demo"} | values), context))
+
+
+def test_it_says_what_the_workflow_says_and_fits_into_a_conversation(context: ToolContext) -> None:
+    found = interpret(context, text=DONOR)
+    assert len(json.dumps(found)) < LARGEST
+    result = run_graph(load_graph("interpret_variant"), {"variant": DONOR}, context)
+    workflow = result.outputs["interpretation"]
+    assert (found["verdict"], found["variant"]) == (workflow["verdict"], DONOR)
+    whole = Interpretation.model_validate_json(context.artifacts.read(found["interpretation_sha256"]))
+    assert whole.verdict == found["verdict"]
+    assert [fact.id for fact in whole.evidence] == [fact["id"] for fact in found["evidence"]]
+    (gene,) = found["genes"]
+    assert (gene["gene_name"], gene["hgvs_c"], gene["probability"]) == ("DEMO1", "DEMO1.1:c.238+1G>A", None)
+    assert max(gene["changes"], key=lambda change: change["score"])["kind"] == "donor_loss"
+    assert found["author"] == "rules"
+    assert "DEMO1" in found["summary"]
+
+
+def test_a_trained_model_speaks(context: ToolContext, tmp_path: Path) -> None:
+    found = interpret(context, text=DONOR, model=str(write_model(tmp_path, context)))
+    assert found["genes"][0]["probability"] > 0.5
+
+
+def test_a_text_that_is_no_variant_is_an_error_and_no_instruction(context: ToolContext) -> None:
+    with pytest.raises(InvalidVariantError) as caught:
+        interpret(context, text=HOSTILE)
+    assert "\x1b" not in caught.value.message
+    with pytest.raises(SpliceEngineError, match="REF"):
+        interpret(context, text="minigene-2139-C-A")
