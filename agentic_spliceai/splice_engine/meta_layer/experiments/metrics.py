@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from agentic_spliceai.splice_engine.errors import CheckpointError
 from agentic_spliceai.splice_engine.meta_layer.training.callbacks import read_metrics
@@ -41,6 +41,35 @@ class Metric(NamedTuple):
     split: str
     name: str
     value: float
+
+
+class MetricLike(Protocol):
+    """What may stand for a `Metric`: those that a database gives back, too."""
+
+    @property
+    def epoch(self) -> int | None:
+        """Epoch from 0."""
+        ...
+
+    @property
+    def seed(self) -> int | None:
+        """Of the training run."""
+        ...
+
+    @property
+    def split(self) -> str:
+        """`train` or `validation`."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What it is."""
+        ...
+
+    @property
+    def value(self) -> float | None:
+        """The number."""
+        ...
 
 
 class MetricsLog:
@@ -103,9 +132,13 @@ def load_metrics(path: Path) -> tuple[Metric, ...]:
         raise CheckpointError(f"{path} is damaged: {error}.", "Start the experiment again in another folder.") from None
 
 
-def series(metrics: Iterable[Metric], *, seed: int, split: str, name: str) -> dict[int, float]:
+def series(metrics: Iterable[MetricLike], *, seed: int, split: str, name: str) -> dict[int, float]:
     """Return one number by epoch."""
-    return {m.epoch: m.value for m in metrics if (m.seed, m.split, m.name) == (seed, split, name)}
+    return {
+        m.epoch: m.value
+        for m in metrics
+        if (m.seed, m.split, m.name) == (seed, split, name) and m.epoch is not None and m.value is not None
+    }
 
 
 def _metrics(seed: int, line: Mapping[str, Any]) -> Iterator[Metric]:
