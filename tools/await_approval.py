@@ -87,4 +87,5 @@ TOOL = ToolSpec(
     cost_class=CostClass.INSTANT,
     function=run,
     asks=True,
+    asks=True,
 )
