@@ -67,7 +67,10 @@ def _arm(plan: ExperimentPlan, index: int) -> str:
     size = "all variants" if spec.max_variants is None else f"at most {spec.max_variants:,} variants"
     seeds = ", ".join(map(str, spec.seeds))
     changes = "".join(f", {name} {value}" for name, value in sorted(spec.training.items()))
-    return f"{arm.label}: {spec.model} for {spec.task} on {spec.dataset} ({size}), base model {spec.base_model}, seeds {seeds}{changes}"
+    return (
+        f"{arm.label}: {spec.model} for {spec.task} on {spec.dataset} ({size}), base model {spec.base_model}, "
+        f"seeds {seeds}{changes}"
+    )
 
 
 def _duration(seconds: float) -> str:
@@ -86,6 +89,5 @@ TOOL = ToolSpec(
     side_effect=SideEffect.NONE,
     cost_class=CostClass.INSTANT,
     function=run,
-    asks=True,
     asks=True,
 )

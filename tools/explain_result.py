@@ -19,8 +19,8 @@ from agentic_spliceai.tools.write_summary import run as write_summary
 
 if TYPE_CHECKING:
     from agentic_spliceai.records.experiment_types import ExperimentRunDetail
-    from agentic_spliceai.tools.experiment_evidence import Difference
     from agentic_spliceai.splice_engine.meta_layer.experiments.compare import Comparison, Contrast
+    from agentic_spliceai.tools.experiment_evidence import Difference
 
 #: Words of questions about the course of training.
 _LEARNING = re.compile(r"early|stop|epoch|overfit|converg|train|loss|curve|patience", re.IGNORECASE)
