@@ -46,6 +46,7 @@ _KINDS: tuple[tuple[TokenKind, str], ...] = (
     (TokenKind.VARIANT, r"[A-Z][A-Za-z0-9-]{1,14}:[cgn]\.[\w+*>_=?-]+"),
     (TokenKind.VARIANT, r"NC_\d+\.\d+:\d+:[ACGTacgt]*:[ACGTacgt]*"),
     (TokenKind.VARIANT, _CHROMOSOME + r"[-:]\d{2,}[-:\s]?[ACGTNacgtn]+(?:>|-|/|:)[ACGTNacgtn]+(?![\w])"),
+    (TokenKind.VARIANT, r"[A-Za-z][\w.]*-\d{2,}-[ACGTNacgtn]+-[ACGTNacgtn]+(?![\w])"),
     (TokenKind.ID, r"E-[0-9a-f]{8}\b"),
     (TokenKind.ID, r"(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{6,64}(?![\w.])"),
     (TokenKind.MONEY, r"[$€]\s?\d+(?:,\d{3})*(?:\.\d+)?|(?:USD|US\$)\s?\d+(?:\.\d+)?"),
