@@ -70,6 +70,8 @@ def test_the_demo_as_json(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     assert recorded.interpretation == result["interpretation"]
     evidence = {item.id: item for item in kept.evidence.of_run(result["run_id"])}
     assert [item["id"] for item in result["interpretation"]["evidence"]] == list(evidence)
+    (prediction,) = kept.predictions.find("minigene-2139-G-A", "demo1")
+    assert (prediction.run_id, prediction.predictor, prediction.kind) == (result["run_id"], "small 1", "score")
     claims = kept.evidence.claims_of(result["run_id"])
     assert " ".join(claim.rendered for claim in claims) == result["summary"]
     assert all(set(claim.evidence_ids) <= set(evidence) for claim in claims)

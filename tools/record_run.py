@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -10,6 +12,9 @@ from agentic_spliceai.records.interpretation import Interpretation
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.render_report import ReportFiles
 from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
+
+if TYPE_CHECKING:
+    from agentic_spliceai.records.predictions import NewPrediction
 
 
 class RecordRunArgs(ToolModel):
@@ -32,6 +37,8 @@ class RecordRunResult(ToolModel):
 def run(args: RecordRunArgs, context: ToolContext) -> RecordRunResult:
     """Store the interpretation, its evidence and claims, its tracks and its report under the run.
 
+    Repeated for the same run it changes nothing.
+
     Raises
     ------
     RecordError
@@ -48,9 +55,13 @@ def run(args: RecordRunArgs, context: ToolContext) -> RecordRunResult:
     artifacts = tuple(
         NewArtifact(sha256=digest, kind=kind, bytes=context.artifacts.size(digest)) for digest, kind in kept.items()
     )
-    context.records.add_interpretation(context.run_id, args.interpretation, artifacts)
+    # Only a run that was killed in this step has one already; what is written before it can be written again.
+    known = context.records.get_run(context.run_id).interpretation is not None
+    context.records.predictions.add(_predictions(args.interpretation, context.run_id))
     context.records.evidence.add(context.run_id, args.interpretation.evidence)
     context.records.evidence.add_claims(context.run_id, args.interpretation.claims)
+    if not known:
+        context.records.add_interpretation(context.run_id, args.interpretation, artifacts)
     return RecordRunResult(
         run_id=context.run_id,
         recorded=True,
@@ -58,6 +69,39 @@ def run(args: RecordRunArgs, context: ToolContext) -> RecordRunResult:
         artifacts=len(artifacts),
         evidence=len(args.interpretation.evidence),
     )
+
+
+def _predictions(interpretation: Interpretation, run_id: str) -> Iterator[NewPrediction]:
+    """What the base model and, if one spoke, the meta-layer said of each gene, so that it is found by the variant."""
+    from agentic_spliceai.records.predictions import NewPrediction
+
+    variant = interpretation.variant
+    for gene in interpretation.genes:
+        made = gene.delta.provenance
+        common = {
+            "run_id": run_id,
+            "variant": str(variant),
+            "build": "" if variant.build is None else variant.build.value,
+            "gene": gene.gene_name,
+            "transcript": gene.delta.transcript_id,
+        }
+        largest = max(gene.delta.raw.changes(), key=lambda change: change.score)
+        yield NewPrediction(
+            **common,
+            predictor=f"{made.predictor} {made.version}",
+            kind="score",
+            score=largest.score,
+            document={"verdict": gene.consequence.verdict, "change": largest.kind.value, "position": largest.position},
+        )
+        if gene.triage.probability is not None:
+            card = (gene.triage.model_card_sha256 or "")[:12]
+            yield NewPrediction(
+                **common,
+                predictor=f"meta-layer {card}".strip(),
+                kind="triage",
+                probability=gene.triage.probability,
+                document={"threshold": gene.triage.threshold, "caveats": list(gene.triage.caveats)},
+            )
 
 
 TOOL = ToolSpec(

@@ -228,6 +228,8 @@ def _is_name(word: str, starts_sentence: bool) -> bool:
         return False
     if len(word) == 1:
         return word.isupper() and not (word in "AI" and starts_sentence)
+    if len(word) > 2 and not set(word.lower()) & set("aeiouy"):
+        return True  # Ttn, cftr: no word of prose is without a vowel
     capitals = sum(letter.isupper() for letter in word)
     return capitals > 1 or (capitals == 1 and not (starts_sentence and word[0].isupper()))
 

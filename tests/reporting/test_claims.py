@@ -137,6 +137,8 @@ BAD = {
     "The gene is <GENE>. MYBPC3 loses a donor (<LOSS>).": "'MYBPC3'",
     "MYBPC3-AS loses a donor (<GENE>, <LOSS>).": "'AS'",
     "TTN loses a donor (<LOSS>).": "'TTN'",
+    "Ttn loses a donor (<LOSS>).": "'Ttn'",
+    "The donor of cftr is lost (<LOSS>).": "'cftr'",
     "In this gene, Titin, a donor is lost (<LOSS>).": "'Titin'",
     "The kinase mTOR loses a donor (<LOSS>).": "'mTOR'",
     "On NM_000257 the donor is lost (<LOSS>, <TRANSCRIPT>).": "transcript or sequence",
