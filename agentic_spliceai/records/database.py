@@ -140,25 +140,17 @@ class Database:
 def insert_new(session: Session, table: type[Table], rows: Sequence[Mapping[str, Any]], *unique: str) -> int:
     """Insert the rows that differ from every present one in the columns `unique`, and return how many those were.
 
-    It is one statement, so that of two processes that insert the same row at once one succeeds and neither fails.
+    The database itself decides, so that of two processes that insert a row at once one succeeds and neither fails.
     """
     if not rows:
         return 0
-    bind = session.get_bind()
-    insert = sqlite.insert if bind.dialect.name == "sqlite" else postgresql.insert
-    # A statement takes at most 32,766 values in SQLite and 65,535 in PostgreSQL.
-    size = max(1, 30_000 // len(rows[0]))
-    done = 0
-    for start in range(0, len(rows), size):
-        statement = (
-            insert(table)
-            .values([dict(row) for row in rows[start : start + size]])
-            .on_conflict_do_nothing(index_elements=list(unique))
-        )
-        result = session.connection().execute(statement, execution_options={"preserve_rowcount": True})
-        assert isinstance(result, CursorResult)
-        done += result.rowcount
-    return done
+    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    statement = insert(table).on_conflict_do_nothing(index_elements=list(unique))
+    result = session.connection().execute(
+        statement, [dict(row) for row in rows], execution_options={"preserve_rowcount": True}
+    )
+    assert isinstance(result, CursorResult)
+    return result.rowcount
 
 
 def _parse(url: str) -> URL:

@@ -39,7 +39,7 @@ class EvidenceStore:
         ConflictError
             If another fact has the id.
         """
-        given = {}
+        given: dict[str, Evidence] = {}
         for fact in evidence:
             _must_be_same(given.setdefault(fact.id, fact), fact)
         with self._database.writing() as session:

@@ -35,7 +35,7 @@ from agentic_spliceai.records.tables import (
     ParamRow,
     PlanRow,
 )
-from agentic_spliceai.splice_engine.meta_layer.experiments.result import DatasetUse, ExperimentResult, Figure
+from agentic_spliceai.splice_engine.meta_layer.experiments.result import ExperimentResult, Figure
 
 __all__ = [
     "ExperimentRunDetail",
@@ -310,7 +310,7 @@ def _replace_result(
     session: Session, run_id: str, result: ExperimentResult | None, artifacts: tuple[NewArtifact, ...]
 ) -> None:
     for table in (FigureRow, DatasetUseRow, ExperimentArtifactRow):
-        session.exec(delete(table).where(col(table.run_id) == run_id))  # type: ignore[attr-defined]
+        session.exec(delete(table).where(col(table.run_id) == run_id))
     for artifact in dict.fromkeys(artifacts):
         session.add(ExperimentArtifactRow(run_id=run_id, **artifact.model_dump()))
     if result is None:
@@ -321,10 +321,11 @@ def _replace_result(
     for position, use in enumerate(result.datasets):
         about = use.model_dump(include={"name", "digest", "source_sha256", "licence", "synthetic"})
         insert_new(session, DatasetRow, [about], "name", "digest")
-        same = select(DatasetRow).where(DatasetRow.name == use.name, DatasetRow.digest == use.digest)
-        dataset = session.exec(same).one()
+        same = select(col(DatasetRow.id)).where(DatasetRow.name == use.name, DatasetRow.digest == use.digest)
+        dataset_id = session.exec(same).one()
+        assert dataset_id is not None
         used = use.model_dump(include={"role", "n", "positives"})
-        session.add(DatasetUseRow(run_id=run_id, position=position, dataset_id=dataset.id, **used))
+        session.add(DatasetUseRow(run_id=run_id, position=position, dataset_id=dataset_id, **used))
 
 
 def _summary(run: ExperimentRunRow, experiment: ExperimentRow) -> dict[str, Any]:
@@ -335,7 +336,7 @@ def _summary(run: ExperimentRunRow, experiment: ExperimentRow) -> dict[str, Any]
 def _detail(session: Session, run: ExperimentRunRow) -> ExperimentRunDetail:
     experiment = session.get_one(ExperimentRow, run.experiment_id)
     of_run: list[Any] = [
-        session.exec(select(table).where(table.run_id == run.id).order_by(*order)).all()  # type: ignore[attr-defined]
+        session.exec(select(table).where(table.run_id == run.id).order_by(*order)).all()
         for table, order in (
             (ParamRow, (col(ParamRow.name),)),
             (FigureRow, (col(FigureRow.position),)),
@@ -343,12 +344,7 @@ def _detail(session: Session, run: ExperimentRunRow) -> ExperimentRunDetail:
         )
     ]
     params, figures, artifacts = of_run
-    uses = session.exec(
-        select(DatasetUseRow, DatasetRow)
-        .join(DatasetRow, col(DatasetRow.id) == col(DatasetUseRow.dataset_id))
-        .where(DatasetUseRow.run_id == run.id)
-        .order_by(col(DatasetUseRow.position))
-    ).all()
+    result = None if run.result is None else ExperimentResult.model_validate_json(run.result)
     values = run.model_dump(exclude={"experiment_id", "task", "dataset", "base_model", "model", "result"})
     return ExperimentRunDetail.model_validate(
         values
@@ -357,12 +353,8 @@ def _detail(session: Session, run: ExperimentRunRow) -> ExperimentRunDetail:
             "params": {row.name: row.value for row in params},
             "figures": [Figure.model_validate(row.model_dump(exclude={"run_id", "position"})) for row in figures],
             "artifacts": [NewArtifact.model_validate(row.model_dump(exclude={"run_id"})) for row in artifacts],
-            "datasets": [
-                DatasetUse.model_validate(
-                    dataset.model_dump(exclude={"id"}) | use.model_dump(exclude={"run_id", "position", "dataset_id"})
-                )
-                for use, dataset in uses
-            ],
-            "result": None if run.result is None else ExperimentResult.model_validate_json(run.result),
+            # Of the result, not of the table: the same examples may have been read from another file.
+            "datasets": () if result is None else result.datasets,
+            "result": result,
         }
     )

@@ -13,15 +13,13 @@ from sqlalchemy import create_engine, make_url, text
 POSTGRES = "SPLICEAI_TEST_POSTGRES_URL"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql"] if os.environ.get(POSTGRES) else ["sqlite"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database that is not there yet, or has no tables yet."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'records.sqlite'}"
         return
-    given = os.environ.get(POSTGRES)
-    if not given:
-        pytest.skip(f"{POSTGRES} names no PostgreSQL server: postgresql+psycopg://user@127.0.0.1:5432/postgres")
+    given = os.environ[POSTGRES]
     name = f"spliceai_test_{secrets.token_hex(6)}"
     engine = create_engine(given, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

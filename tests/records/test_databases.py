@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from agentic_spliceai.records.migrations import BASELINE, HEAD
 from agentic_spliceai.records.models import NewStep, RunStatus, StepStatus
 from agentic_spliceai.records.schema import configuration
 from agentic_spliceai.records.store import RecordStore
+from tests.records.conftest import POSTGRES
 from tests.records.test_store import new_run
 from tests.records.toy import NOON
 
@@ -117,6 +119,13 @@ def test_half_of_a_change_is_none(database_url: str) -> None:
     assert store.jobs.get(job.id).name == "train"
     store.jobs.set_state(job.id, "running")  # and nothing stays locked
     store.close()
+
+
+def test_postgresql_is_tried_too() -> None:
+    """Every test that takes `database_url` runs on it where one is named."""
+    if not os.environ.get(POSTGRES):
+        pytest.skip(f"{POSTGRES} names no PostgreSQL server: postgresql+psycopg://user@127.0.0.1:5432/postgres")
+    assert current(os.environ[POSTGRES]).location.startswith("postgresql")
 
 
 def test_a_server_that_is_not_there() -> None:
