@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from agentic_spliceai.records.evidence import Evidence
 from agentic_spliceai.records.interpretation import GeneInterpretation, Interpretation
-from agentic_spliceai.splice_engine.base_layer.results import SiteChange
+from agentic_spliceai.splice_engine.genome.types import GenomeBuild, Variant
 from agentic_spliceai.tools import (
     complete_interpretation,
     compose_interpretation,
     gather_evidence,
     infer_consequence,
+    lookup_known_variants,
     predict_delta,
     resolve_variant,
     score_variant,
@@ -37,13 +37,29 @@ class InterpretVariantArgs(GenomeArgs):
     model: str | None = Field(default=None, description=MODEL)
 
 
+class LargestChange(ToolModel):
+    """The largest gain or loss of one kind of site."""
+
+    kind: str = Field(description="acceptor_gain, acceptor_loss, donor_gain or donor_loss.")
+    score: float = Field(ge=0, le=1, description="How large, raw.")
+    position: int = Field(ge=1, description="Where, 1-based.")
+
+
+class Fact(ToolModel):
+    """A piece of evidence in short; the whole is in the database, or in the interpretation."""
+
+    id: str = Field(description="Its id, which an answer refers to.")
+    statement: str = Field(description="What it is, without the value.")
+    display: str = Field(description="The value as a text shows it.")
+
+
 class InterpretedGene(ToolModel):
     """What the variant does to one gene."""
 
     gene_name: str = Field(description="The gene.")
     transcript_id: str = Field(description="The transcript.")
     predictor: str = Field(description="Base model and version.")
-    changes: tuple[SiteChange, ...] = Field(description="Largest gain and loss of acceptor and donor, raw.")
+    changes: tuple[LargestChange, ...] = Field(description="Largest gain and loss of acceptor and donor.")
     probability: float | None = Field(description="The meta-layer's calibrated probability; null without a model.")
     triage: str = Field(description="What triage says, in one sentence.")
     consequence: str = Field(description="Its consequence, in one sentence.")
@@ -62,12 +78,12 @@ class InterpretVariantResult(ToolModel):
     summary: str = Field(description="The checked summary; each number in it is backed by evidence.")
     author: str = Field(description="Who wrote it: rules, or a language model's name.")
     unknowns: tuple[str, ...] = Field(description="What was not known.")
-    evidence: tuple[Evidence, ...] = Field(description="The facts, with the ids that an answer may refer to.")
+    evidence: tuple[Fact, ...] = Field(description="The facts, with the ids that an answer may refer to.")
     interpretation_sha256: str = Field(description="Artifact with the whole interpretation, as JSON.")
 
 
 def run(args: InterpretVariantArgs, context: ToolContext) -> InterpretVariantResult:
-    """Walk from the text to the evidence; raises what the steps raise."""
+    """Walk from the text to the evidence, which is recorded under the run; raises what the steps raise."""
     where = {"genome": args.genome, "annotation": args.annotation}
     resolved = resolve_variant.run(
         resolve_variant.ResolveVariantArgs(text=args.text, transcript=args.transcript, **where), context
@@ -111,7 +127,9 @@ def run(args: InterpretVariantArgs, context: ToolContext) -> InterpretVariantRes
         ),
         context,
     ).interpretation
-    evidence = gather_evidence.run(gather_evidence.GatherEvidenceArgs(interpretation=composed), context).evidence
+    evidence = gather_evidence.run(
+        gather_evidence.GatherEvidenceArgs(interpretation=composed, known=_known(resolved.variant, context)), context
+    ).evidence
     summary = write_summary.run(
         write_summary.WriteSummaryArgs(evidence=evidence, kind="interpretation"), context
     )  # fmt: skip
@@ -125,7 +143,17 @@ def run(args: InterpretVariantArgs, context: ToolContext) -> InterpretVariantRes
         ),
         context,
     ).interpretation
+    if context.keep_record:
+        context.records.evidence.add(context.run_id, whole.evidence)
     return _short(whole, resolved.genome, summary.text, summary.author, context)
+
+
+def _known(variant: Variant, context: ToolContext) -> tuple[gather_evidence.KnownVariantFact, ...]:
+    """Return what measured tables say, on a build that such tables are on."""
+    if variant.build not in (GenomeBuild.GRCH37, GenomeBuild.GRCH38):
+        return ()
+    args = lookup_known_variants.LookupKnownVariantsArgs(variant=variant)
+    return lookup_known_variants.run(args, context).facts
 
 
 def _short(
@@ -140,7 +168,7 @@ def _short(
         summary=summary,
         author=author,
         unknowns=whole.unknowns,
-        evidence=whole.evidence,
+        evidence=tuple(Fact(id=one.id, statement=one.statement, display=one.display) for one in whole.evidence),
         interpretation_sha256=context.artifacts.put_bytes(whole.model_dump_json().encode()),
     )
 
@@ -152,7 +180,10 @@ def _gene(gene: GeneInterpretation) -> InterpretedGene:
         gene_name=gene.gene_name,
         transcript_id=gene.delta.transcript_id,
         predictor=f"{made_by.predictor} {made_by.version}",
-        changes=gene.delta.raw.changes(),
+        changes=tuple(
+            LargestChange(kind=change.kind.value, score=round(change.score, 4), position=change.position)
+            for change in gene.delta.raw.changes()
+        ),
         probability=gene.triage.probability,
         triage=gene.triage.message,
         consequence=gene.consequence.verdict,
@@ -166,7 +197,7 @@ TOOL = ToolSpec(
     purpose="Interpret one variant: scores, triage, consequence, suggested codes, evidence and a checked summary.",
     args=InterpretVariantArgs,
     result=InterpretVariantResult,
-    side_effect=SideEffect.WRITES_FILES,
+    side_effect=SideEffect.WRITES_RECORDS,
     cost_class=CostClass.SECONDS,
     function=run,
 )

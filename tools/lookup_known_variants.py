@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Self
 
@@ -12,6 +13,7 @@ from agentic_spliceai.splice_engine.genome.types import GenomeBuild, Variant
 from agentic_spliceai.splice_engine.genome.variant_parsing import parse_variant
 from agentic_spliceai.splice_engine.meta_layer.data.variant_classes import ALTERING_FROM, NORMAL_BELOW
 from agentic_spliceai.tools.context import ToolContext
+from agentic_spliceai.tools.gather_evidence import KnownVariantFact
 from agentic_spliceai.tools.known_tables import TABLES, KnownTable, facts, key_of
 from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolArgumentError, ToolModel, ToolSpec
 
@@ -81,6 +83,7 @@ class LookupKnownVariantsResult(ToolModel):
     build: GenomeBuild = Field(description="Build of its position.")
     found: bool = Field(description="Whether any table lists it.")
     tables: tuple[TableAnswer, ...] = Field(description="One answer a table, also of those that are not here.")
+    facts: tuple[KnownVariantFact, ...] = Field(description="What was found, as gather_evidence takes it.")
     classes: str = Field(description="How classes follow from measured values.")
 
 
@@ -111,6 +114,7 @@ def run(args: LookupKnownVariantsArgs, context: ToolContext) -> LookupKnownVaria
         build=build,
         found=any(answer.status is TableStatus.FOUND for answer in answers),
         tables=answers,
+        facts=tuple(fact for answer in answers for row in answer.rows for fact in _facts(answer, row)),
         classes=f"Splice-altering from a change of inclusion of {ALTERING_FROM:g} on downward, Normal within "
         f"{NORMAL_BELOW:g} of none, else Low-frequency; SpliceVarDB's classes are its own.",
     )
@@ -144,6 +148,24 @@ def _answer(table: KnownTable, variant: Variant, build: GenomeBuild, context: To
         rows=rows,
         table_sha256=digest,
     )
+
+
+def _facts(answer: TableAnswer, row: KnownVariant) -> Iterator[KnownVariantFact]:
+    source = {"source": f"dataset:{answer.table}", "source_sha256": answer.table_sha256}
+    if row.classification is not None:
+        yield KnownVariantFact(
+            statement=f"{answer.title}: class of the variant",
+            value=row.classification,
+            display=row.classification,
+            **source,
+        )
+    if row.delta_psi is not None:
+        yield KnownVariantFact(
+            statement=f"{answer.title}: measured change of the exon's inclusion (delta PSI)",
+            value=row.delta_psi,
+            display=f"{row.delta_psi:+.2f}".replace("-", "\N{MINUS SIGN}"),
+            **source,
+        )
 
 
 def _message(table: KnownTable, rows: tuple[KnownVariant, ...]) -> str:

@@ -11,8 +11,9 @@ import pytest
 from agentic_spliceai.orchestration.runner import run_graph
 from agentic_spliceai.orchestration.validator import load_graph
 from agentic_spliceai.records.interpretation import Interpretation
+from agentic_spliceai.settings import Settings
 from agentic_spliceai.splice_engine.errors import InvalidVariantError, SpliceEngineError
-from agentic_spliceai.tools.context import ToolContext
+from agentic_spliceai.tools.context import Resources, ToolContext
 from agentic_spliceai.tools.interpret_variant import TOOL
 from agentic_spliceai.tools.offered import LARGEST
 from tests.tools.test_meta_tools import write_model
@@ -44,6 +45,23 @@ def test_it_says_what_the_workflow_says_and_fits_into_a_conversation(context: To
     assert max(gene["changes"], key=lambda change: change["score"])["kind"] == "donor_loss"
     assert found["author"] == "rules"
     assert "DEMO1" in found["summary"]
+
+
+def test_its_evidence_can_be_looked_up_where_records_are_kept(tmp_path: Path) -> None:
+    context = small_context(tmp_path, keep_record=True, run_id="chat1")
+    found = interpret(context, text=DONOR, distance=50)
+    recorded = context.records.evidence.of_run("chat1")
+    assert [fact.id for fact in recorded] == [fact["id"] for fact in found["evidence"]]
+    assert interpret(context, text=DONOR, distance=50)["evidence"] == found["evidence"]
+
+
+def test_what_was_measured_is_evidence(mirror: Path, tmp_path: Path) -> None:
+    settings = Settings(mirror=mirror, data_dir=tmp_path, cache_dir=tmp_path / "cache", allow_download=False)
+    context = ToolContext(Resources(settings), keep_record=False)
+    found = interpret(context, text="chr1-11802880-C-T", genome="GRCh38", distance=50)
+    assert len(json.dumps(found)) < LARGEST
+    (known,) = [fact for fact in found["evidence"] if "MutSpliceDB" in fact["statement"]]
+    assert known["display"] == "Splice-altering"
 
 
 def test_a_trained_model_speaks(context: ToolContext, tmp_path: Path) -> None:

@@ -57,6 +57,9 @@ def test_each_table_answers_even_where_it_is_not_here(tables: Path) -> None:
     assert (row["gene"], row["classification"], row["altering"]) == ("MTHFR", "Splice-altering", True)
     assert row["id"] == NAME.strip()
     assert len(answers["mutsplicedb"]["table_sha256"]) == 64
+    assert [(fact["source"], fact["display"]) for fact in found["facts"]] == [
+        ("dataset:mutsplicedb", "Splice-altering"), ("dataset:splicevardb", "Conflicting"),
+    ]  # fmt: skip
     assert all(answer["licence"] and answer["citation"] for answer in answers.values())
 
 
