@@ -44,7 +44,8 @@ def _processes() -> list[_Process]:
             fields = Path(entry.path, "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         except OSError:  # it has just ended
             continue
-        if fields[0] not in ("Z", "X"):
+        # A process whose first thread has ended looks like a zombie as long as its other threads live.
+        if fields[0] not in ("Z", "X") or int(fields[17]) > 1:
             found.append(_Process(int(entry.name), int(fields[1]), int(fields[2]), int(fields[3])))
     return found
 

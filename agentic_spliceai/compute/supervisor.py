@@ -39,6 +39,8 @@ _TICK = 0.1
 _QUEUE_TICK, _LONGEST_QUEUE_TICK = 0.1, 2.0
 #: Seconds during which a full disk is waited for before the end of a job stays unwritten.
 _WAIT_FOR_ROOM = 60.0
+#: Seconds in which a command that has ended gives its exit code.
+_WAIT_FOR_CODE = 5.0
 _LONGEST_MESSAGE = 400
 _PR_SET_CHILD_SUBREAPER = 36
 #: Shells' code for a command that was not found.
@@ -115,7 +117,10 @@ class Supervisor:
         reason = self._wait_for_end()
         # Also after an orderly end: what the command left in the background holds slots that the next job gets.
         clean = self._tree.end(self._grace, self._reap)
-        self._reap()
+        deadline = time.monotonic() + _WAIT_FOR_CODE
+        while self._exit_code is None and time.monotonic() < deadline:
+            self._sleep(_TICK)
+            self._reap()
         self._finish(*self._outcome(reason, clean))
 
     def give_up(self, error: BaseException) -> None:

@@ -141,6 +141,20 @@ def test_children_do_not_outlive_a_job_that_ended_by_itself(backend: ComputeBack
     assert not lives(int(output(backend, handle)[0]))
 
 
+def test_threads_are_waited_for_too(backend: ComputeBackend) -> None:
+    code = (
+        "import ctypes, signal, sys, threading, time;"
+        "signal.signal(signal.SIGTERM, lambda *_: None);"
+        "threading.Thread(target=lambda: (time.sleep(0.4), print('thread'), sys.stdout.flush())).start();"
+        "print('begun'); ctypes.CDLL(None).pthread_exit(None)"
+    )
+    handle = backend.submit("one", python(code, time_limit=0.2))
+    status = until(backend, handle)
+    assert status.state is JobState.TIMED_OUT
+    assert status.exit_code is not None
+    assert output(backend, handle) == ("begun", "thread")
+
+
 def test_cancelling_what_has_ended_changes_nothing(backend: ComputeBackend) -> None:
     handle = backend.submit("one", python("print('done')"))
     before = until(backend, handle)
