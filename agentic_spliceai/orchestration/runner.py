@@ -7,7 +7,7 @@ import copy
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import Checkpointer, Command
@@ -23,8 +23,11 @@ from agentic_spliceai.orchestration.references import look_up, parse_reference
 from agentic_spliceai.orchestration.resuming import Resumption, begin_again, drop_leftovers
 from agentic_spliceai.orchestration.validator import CheckedGraph
 from agentic_spliceai.tools.context import ToolContext
-from agentic_spliceai.tools.interaction import Answer, ToolProgress
+from agentic_spliceai.tools.interaction import Answer, NoPlanner, ToolProgress
 from agentic_spliceai.tools.registry import ToolRegistry
+
+if TYPE_CHECKING:
+    from agentic_spliceai.records.plan import ExperimentPlan
 
 Entry = WorkflowState | Command[Any] | None
 
@@ -157,7 +160,7 @@ class _Walk:
         resumption: Resumption | None = None,
     ) -> None:
         self._graph = graph
-        self._context = context
+        self._context = _with_planner(context)
         self._watchers = _All([*_recorders(context), *observers])
         self._start = start
         self._tried = resumption.tried if resumption else {}
@@ -213,6 +216,25 @@ class _Walk:
         )
         self._watchers.run_succeeded(result)
         return result
+
+
+def _with_planner(context: ToolContext) -> ToolContext:
+    """Return a context that can turn a request into a plan: by the offline planner, where it has no other."""
+    if not isinstance(context.planner, NoPlanner):
+        return context
+    context = copy.copy(context)
+    context.planner = _OfflinePlanner()
+    return context
+
+
+class _OfflinePlanner:
+    """The offline planner, loaded when a workflow asks for a plan: most do not."""
+
+    def plan(self, request: str) -> ExperimentPlan:
+        """Return the plan; raises as `planner.offline.OfflinePlanner.plan`."""
+        from agentic_spliceai.orchestration.planner.offline import OfflinePlanner
+
+        return OfflinePlanner().plan(request)
 
 
 def _limit(graph: CheckedGraph) -> int:
