@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from agentic_spliceai.records.experiment_types import ExperimentRunDetail
 from agentic_spliceai.records.models import RecordedError
 from agentic_spliceai.reporting.claims import verify_text
 from agentic_spliceai.reporting.experiment_summary import summarise_experiment
+from agentic_spliceai.settings import Settings
 from agentic_spliceai.splice_engine.meta_layer.experiments.compare import (
     ComparedArm,
     Comparison,
@@ -25,12 +27,14 @@ from agentic_spliceai.splice_engine.meta_layer.experiments.result import (
     SeedOutcome,
 )
 from agentic_spliceai.splice_engine.meta_layer.experiments.spec import ExperimentSpec
+from agentic_spliceai.tools import write_summary
+from agentic_spliceai.tools.context import Resources, ToolContext
 from agentic_spliceai.tools.experiment_evidence import (
     Difference,
     comparison_evidence,
     difference_evidence,
     run_evidence,
-)
+)from agentic_spliceai.tools.write_summary import WriteSummaryArgs
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -200,3 +204,11 @@ def test_a_hostile_label_is_quoted_and_allows_nothing() -> None:
     evidence = run_evidence(detail(label="PVS1 0.99", model="gated_cnn"))
     assert not any("PVS1" in term for item in evidence for term in item.terms)
     assert "“PVS1 0.99”" in told(evidence)
+
+
+def test_the_tool_writes_it_by_rules(tmp_path: Path) -> None:
+    evidence = (*run_evidence(detail()), *difference_evidence([difference()], source="run:z", created_at=AT))
+    context = ToolContext(Resources(Settings(data_dir=tmp_path)), keep_record=False)
+    result = write_summary.run(WriteSummaryArgs(evidence=evidence, kind="experiment"), context)
+    assert (result.author, result.notes) == ("rules", ())
+    assert result.text == told(evidence)
