@@ -34,7 +34,8 @@ from agentic_spliceai.tools.experiment_evidence import (
     comparison_evidence,
     difference_evidence,
     run_evidence,
-)from agentic_spliceai.tools.write_summary import WriteSummaryArgs
+)
+from agentic_spliceai.tools.write_summary import WriteSummaryArgs
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 
