@@ -1,4 +1,4 @@
-"""The database of runs: SQLite by default, any SQLAlchemy URL otherwise."""
+"""Everything that is remembered, in one SQLite or PostgreSQL database."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from agentic_spliceai.records.base import find
 from agentic_spliceai.records.database import Database
-from agentic_spliceai.records.errors import UnknownRunError
+from agentic_spliceai.records.errors import ConflictError, UnknownRunError
 from agentic_spliceai.records.evidence_store import EvidenceStore
 from agentic_spliceai.records.experiments import ExperimentStore
 from agentic_spliceai.records.interpretation import Interpretation
@@ -128,10 +128,25 @@ class RecordStore:
     def add_interpretation(
         self, run_id: str, interpretation: Interpretation, artifacts: tuple[NewArtifact, ...] = ()
     ) -> None:
-        """Record what a run found and the files it made, all or nothing."""
+        """Record what a run found and the files it made, all or nothing; again for the same run it changes nothing.
+
+        Raises
+        ------
+        ConflictError
+            If the run has interpreted another variant.
+        """
         deltas = [gene.delta for gene in interpretation.genes]
         build = interpretation.variant.build
-        with self.database.session() as session:
+        with self.database.writing() as session:
+            same = select(InterpretationRecord).where(InterpretationRecord.run_id == run_id)
+            kept = session.exec(same).first()
+            if kept is not None:
+                if kept.variant != str(interpretation.variant):
+                    raise ConflictError(
+                        f"the run {run_id} has interpreted {kept.variant}, not {interpretation.variant}.",
+                        "Start a run of its own.",
+                    )
+                return
             session.add(
                 InterpretationRecord.model_validate(
                     {
@@ -149,7 +164,6 @@ class RecordStore:
             )
             for artifact in artifacts:
                 session.add(ArtifactRecord.model_validate(artifact.model_dump() | {"run_id": run_id}))
-            session.commit()
 
     def add_artifacts(self, run_id: str, artifacts: tuple[NewArtifact, ...]) -> None:
         """Record files that a run made; what is recorded for it already is not recorded again."""
@@ -168,12 +182,20 @@ class RecordStore:
             running = session.exec(select(Run).where(Run.status == RunStatus.RUNNING.value)).all()
             ended = [run for run in running if has_ended(run.host, run.pid, run.process_token)]
             error = RecordedError(code="interrupted", message="the process ended before the run did")
+            marked = []
             for run in ended:
-                run.status = RunStatus.INTERRUPTED.value
-                run.error = error.model_dump()
-                session.add(run)
+                # Only where it still is that process's: another one may have taken the run up meanwhile.
+                change = update(Run).where(
+                    col(Run.id) == run.id,
+                    col(Run.status) == RunStatus.RUNNING.value,
+                    col(Run.pid) == run.pid,
+                    col(Run.attempts) == run.attempts,
+                )
+                values = {"status": RunStatus.INTERRUPTED.value, "error": error.model_dump()}
+                if session.exec(change.values(values)).rowcount:
+                    marked.append(run)
             session.commit()
-            return tuple(_summary(run, None) for run in ended)
+            return tuple(_summary(run, None) for run in marked)
 
     def list_runs(
         self, limit: int = 20, *, graph: str | None = None, variant: str | None = None

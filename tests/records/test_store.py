@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from agentic_spliceai.records.errors import RecordError, UnknownRunError
+from agentic_spliceai.records.errors import ConflictError, RecordError, UnknownRunError
 from agentic_spliceai.records.models import NewArtifact, NewRun, NewStep, RecordedError, RunStatus, StepStatus
 from agentic_spliceai.records.process import environment, has_ended, host_name, process_token
 from agentic_spliceai.records.store import RecordStore
+from tests.reporting import toys
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -119,6 +120,39 @@ def test_only_runs_whose_process_has_gone_become_interrupted(store: RecordStore)
     assert store.get_run("alive").status is RunStatus.RUNNING
     assert store.get_run("elsewhere").status is RunStatus.RUNNING
     assert store.get_run("done").status is RunStatus.SUCCEEDED
+
+
+def test_a_run_that_was_taken_up_meanwhile_is_not_interrupted(
+    store: RecordStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first process is gone; between the look at it and the mark, another one goes on with it."""
+    store.start_run(new_run("taken", pid=2**22 + 12345))
+    store.start_run(new_run("gone", pid=2**22 + 12345))
+
+    def take_up(*_: object) -> bool:
+        seen = store.get_run("taken")
+        if seen.attempts == 1:
+            assert store.continue_run("taken", seen.status, host=host_name(), pid=os.getpid(), process_token="")
+        return True
+
+    monkeypatch.setattr("agentic_spliceai.records.store.has_ended", take_up)
+    assert [run.id for run in store.mark_interrupted()] == ["gone"]
+    assert store.get_run("taken").status is RunStatus.RUNNING
+
+
+def test_an_interpretation_is_kept_once(store: RecordStore) -> None:
+    found = toys.skipping().interpretation
+    files = (NewArtifact(sha256="a" * 64, kind="tracks", bytes=5),)
+    store.start_run(new_run())
+    for _ in range(2):  # a process that was killed right after the first time does it again
+        store.add_interpretation("a1b2c3", found, files)
+    run = store.get_run("a1b2c3")
+    assert (run.interpretation, run.artifacts) == (found.model_dump(mode="json"), files)
+    other = found.model_copy(update={"variant": found.variant.model_copy(update={"position": 7})})
+    with pytest.raises(ConflictError, match="has interpreted"):
+        store.add_interpretation("a1b2c3", other, files)
+    with pytest.raises(RecordError, match="belongs to no run"):
+        store.add_interpretation("nobody", found, files)
 
 
 def test_a_process_that_never_was_has_ended() -> None:
