@@ -17,6 +17,9 @@ from agentic_spliceai.splice_engine.errors import SettingError
 PREFIX = "AGENTIC_SPLICEAI_"
 _APP = "agentic-spliceai"
 
+#: Variables with our prefix that say something to a process and are no setting.
+_NO_SETTINGS = frozenset({f"{PREFIX}JOB_ID"})
+
 
 class Settings(BaseSettings):
     """Where things are and what is allowed. Every field can be set as `AGENTIC_SPLICEAI_<FIELD>`."""
@@ -101,7 +104,7 @@ def _reject_unknown_variables() -> None:
     """Refuse a misspelt variable: pydantic-settings ignores unknown names in the environment."""
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     for name in sorted(os.environ):
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
+        if name.upper().startswith(PREFIX) and name.upper() not in known | _NO_SETTINGS:
             near = difflib.get_close_matches(name.upper(), known, n=1)
             advice = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(sorted(known))}."
             raise SettingError(f"the environment variable {name} names no setting.", advice)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from agentic_spliceai.compute.local import LocalBackend
 from agentic_spliceai.compute.types import PYTHON, JobSpec
 from agentic_spliceai.records.plan import ExperimentPlan
 from agentic_spliceai.splice_engine.errors import SpliceEngineError
@@ -62,10 +63,18 @@ def job_of(plan: ExperimentPlan, arm: Arm, key: str, context: ToolContext) -> Jo
         environment=environment,
         files={"spec.json": json.dumps(arm.spec.model_dump(mode="json"), indent=1, sort_keys=True)},
         outputs=OUTPUTS,
-        gpus=1 if plan.device == "cuda" else 0,
+        gpus=_gpus(plan, context),
         time_limit=plan.time_limit_hours * 3600,
         budget_usd=plan.budget_usd / seats,
     )
+
+
+def _gpus(plan: ExperimentPlan, context: ToolContext) -> int:
+    """Return how many GPUs an arm asks for: a job that asks for none on this machine does not see any."""
+    if plan.device == "auto" and plan.backend == "local":
+        backend = context.jobs.backend(plan.backend)
+        return int(isinstance(backend, LocalBackend) and bool(backend.devices))
+    return int(plan.device == "cuda")
 
 
 def person() -> str:

@@ -52,6 +52,7 @@ _MODULES = (
     "choose_runs",
     "list_experiments",
     "train",
+    "evaluate",
     "list_jobs",
     "cancel_job",
     "job_logs",
