@@ -19,8 +19,6 @@ from agentic_spliceai.tools.write_summary import run as write_summary
 
 if TYPE_CHECKING:
     from agentic_spliceai.records.experiment_types import ExperimentRunDetail
-    from agentic_spliceai.splice_engine.meta_layer.experiments.compare import Comparison, Contrast
-    from agentic_spliceai.tools.experiment_evidence import Difference
 
 #: Words of questions about the course of training.
 _LEARNING = re.compile(r"early|stop|epoch|overfit|converg|train|loss|curve|patience", re.IGNORECASE)
@@ -77,7 +75,7 @@ def run(args: ExplainResultArgs, context: ToolContext) -> ExplainResultResult:
 def _gather(
     args: ExplainResultArgs, named: dict[str, ExperimentRunDetail], context: ToolContext, notes: list[str]
 ) -> tuple[Evidence, ...]:
-    from agentic_spliceai.tools.experiment_evidence import difference_evidence, run_evidence
+    from agentic_spliceai.tools.experiment_evidence import comparison_evidence, run_evidence
 
     evidence: list[Evidence] = []
     for label, detail in named.items():
@@ -95,46 +93,11 @@ def _gather(
             # Runs of other data can be told of, though not compared: the answer says so.
             notes.append(f"not compared: {error.message}")
         else:
-            evidence += difference_evidence(
-                _differences(found),
-                source=f"run:{context.run_id}",
-                created_at=datetime.now(UTC),
-                digest=found.data_digest,
-            )
+            evidence += comparison_evidence(found, source=f"run:{context.run_id}", created_at=datetime.now(UTC))
     if args.question is not None and _LEARNING.search(args.question):
         for label, detail in named.items():
             evidence += _learning(label, detail, context, notes)
     return tuple({item.id: item for item in evidence}.values())
-
-
-def _differences(comparison: Comparison) -> list[Difference]:
-    from agentic_spliceai.tools.experiment_evidence import Difference
-
-    def difference(label: str, found: Contrast, baseline: str | None) -> Difference:
-        distinguished = None
-        if None not in (found.difference, found.low, found.high, found.noise_floor):
-            beyond = found.low > 0 or found.high < 0  # type: ignore[operator]
-            distinguished = beyond and abs(found.difference) > found.noise_floor  # type: ignore[arg-type,operator]
-        return Difference(
-            label=label,
-            baseline=baseline,
-            measure=comparison.metric,
-            of="the test rows",
-            value=found.difference,
-            low=found.low,
-            high=found.high,
-            noise=found.noise_floor,
-            n=comparison.n,
-            groups=comparison.groups,
-            distinguished=distinguished,
-        )
-
-    found: list[Difference] = []
-    for arm in comparison.arms:
-        found.append(difference(arm.label, arm.against_base_model, None))
-        if arm.against_baseline is not None and comparison.baseline is not None:
-            found.append(difference(arm.label, arm.against_baseline, comparison.baseline))
-    return found
 
 
 def _learning(label: str, detail: ExperimentRunDetail, context: ToolContext, notes: list[str]) -> tuple[Evidence, ...]:

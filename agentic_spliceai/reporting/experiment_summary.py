@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from agentic_spliceai.records.evidence import Evidence
 from agentic_spliceai.reporting.evidence import Facts
+from agentic_spliceai.reporting.learning_evidence import summarise_learning
 
 COMPARED = "the comparison"
 MEASURE_WORDS = {
@@ -36,6 +37,7 @@ def summarise_experiment(evidence: Iterable[Evidence]) -> tuple[str, ...]:
         sentences += [_what(facts, name), _figure(facts, name, measure)]
     for name in runs:
         sentences += _differences(facts, name, named)
+    sentences += summarise_learning(facts)
     for name in runs:
         sentences += [_training(facts, name), _spent(facts, name)]
     sentences += _simulated(facts, runs)
