@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import heapq
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field
 
 from agentic_spliceai.records.artifacts import sha256_of
@@ -155,12 +157,17 @@ def _in_order(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
 
 def _ranked(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
     """Yield all rows by rank; in memory is only where each of them stands, equal ones in the order of the file."""
-    places = [
-        (*rank(row), part, at) for part, path in enumerate(paths) for at, row in read_rows(path)
-    ]  # fmt: skip
-    places.sort()
-    for *_, part, at in places:
-        yield row_at(paths[part], at)
+    order, value, part, at = array("b"), array("d"), array("i"), array("q")
+    for number, path in enumerate(paths):
+        for begin, row in read_rows(path):
+            verdict, worth = rank(row)
+            order.append(verdict)
+            value.append(worth)
+            part.append(number)
+            at.append(begin)
+    # The last key counts first.
+    for number in np.lexsort([np.asarray(key) for key in (at, part, value, order)]).tolist():
+        yield row_at(paths[part[number]], at[number])
 
 
 def _sum(counts: Iterable[dict[str, int]]) -> dict[str, int]:
