@@ -8,7 +8,8 @@ assert outcome.outputs == undisturbed(Case("plan_experiment", {"request": "..."}
 ```
 
 A graph is the name of a packaged workflow, or `module:function` that gives a checked one. Every process is a fresh fork
-of a server that has only imported this module, so a kill and a resume cost a fraction of a second beside the tools.
+of a server that has only imported this module, so a kill and a resume cost a fraction of a second beside the tools; a
+test module of a workflow that needs torch writes `preload("torch")` at its top.
 """
 
 from __future__ import annotations
@@ -40,7 +41,16 @@ BEFORE, AFTER, PAUSED = "before", "after", "paused"
 
 _TIMEOUT = 300.0
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload([__name__])
+_PRELOADED = [__name__]
+_PROCESSES.set_forkserver_preload(_PRELOADED)
+#: What differs between two runs that did the same.
+_VOLATILE = frozenset({"created_at", "started_at", "finished_at", "timings", "seconds"})
+
+
+def preload(*modules: str) -> None:
+    """Have modules imported once, in the server, before its first process; called when a test module is imported."""
+    _PRELOADED.extend(module for module in modules if module not in _PRELOADED)
+    _PROCESSES.set_forkserver_preload(_PRELOADED)
 
 
 @dataclass(frozen=True)
@@ -118,6 +128,19 @@ def resumed(case: Case, run_id: str | None = None) -> Outcome:
     """Take a case up again in a new process and go to its end, or to its question."""
     assert run_id in (None, case.run_id)
     return _outcome(case, _spawn(case, None, resume=True))
+
+
+def comparable(case: Case, outcome: Outcome) -> Any:
+    """Return a case's outputs without times and without its folder, to be compared with those of another."""
+
+    def strip(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: strip(item) for key, item in value.items() if key not in _VOLATILE}
+        if isinstance(value, list):
+            return [strip(item) for item in value]
+        return value.replace(str(case.folder), "FOLDER") if isinstance(value, str) else value
+
+    return strip(outcome.outputs)
 
 
 def load(graph: str) -> CheckedGraph:
