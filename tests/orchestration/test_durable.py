@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,8 +24,10 @@ from agentic_spliceai.orchestration.errors import (
     SecondQuestionError,
 )
 from agentic_spliceai.orchestration.events import RunObserver, RunResult, Step, StepStart
+from agentic_spliceai.orchestration.loader import parse_document
 from agentic_spliceai.orchestration.resuming import pending_question
 from agentic_spliceai.orchestration.runner import resume_run, run_graph
+from agentic_spliceai.orchestration.validator import CheckedGraph, check_document
 from agentic_spliceai.records.errors import UnknownRunError
 from agentic_spliceai.records.models import RunStatus
 from agentic_spliceai.tools.context import ToolContext
@@ -61,6 +64,12 @@ def resumed(folder: Path, run_id: str, answer: Answer | None = None, **more: Any
         registry=more.pop("registry", shop.REGISTRY),
         **more,
     )
+
+
+def with_tool(name: str, tool: Any) -> CheckedGraph:
+    """Return the workshop with one tool replaced."""
+    others = [other for other in shop.REGISTRY.values() if other.name != name]
+    return check_document(workshop().document, ToolRegistry([*others, tool]))
 
 
 def kept_runs(folder: Path) -> list[str]:
@@ -129,11 +138,8 @@ def test_an_answer_to_one_question_is_none_to_another(tmp_path: Path) -> None:
         answer = context.ask(Question(title=title[0], choices=("approve", "reject")))
         return shop.ApproveResult(choice=answer.choice, by=answer.by)
 
-    registry = ToolRegistry(
-        [*(tool for tool in shop.REGISTRY.values() if tool.name != "approve"),
-         spec("approve", shop.ApproveArgs, shop.ApproveResult, approve)]
-    )  # fmt: skip
-    graph = shop.check_document(workshop().document, registry)
+    graph = with_tool("approve", spec("approve", shop.ApproveArgs, shop.ApproveResult, approve))
+    registry = ToolRegistry(graph.registry.values())
     with pytest.raises(PausedRun) as caught:
         run_graph(graph, {}, toy_context(tmp_path))
     title[0] = "Burn?"
@@ -142,6 +148,26 @@ def test_an_answer_to_one_question_is_none_to_another(tmp_path: Path) -> None:
     assert other.value.question.title == "Burn?"
     answer = Answer(choice="reject", by="Eve")
     assert resumed(tmp_path, caught.value.run_id, answer, registry=registry).outputs["line"].endswith("by Eve")
+
+
+def test_an_answer_is_kept_when_the_step_fails_after_it(tmp_path: Path) -> None:
+    broken = [True]
+
+    def approve(args: shop.ApproveArgs, context: ToolContext) -> shop.ApproveResult:
+        answer = context.ask(Question(title="Paint?", choices=("approve", "reject")))
+        if broken:
+            raise OSError("the disk is full")
+        return shop.ApproveResult(choice=answer.choice, by=answer.by)
+
+    graph = with_tool("approve", spec("approve", shop.ApproveArgs, shop.ApproveResult, approve))
+    registry = ToolRegistry(graph.registry.values())
+    with pytest.raises(PausedRun) as caught:
+        run_graph(graph, {}, toy_context(tmp_path))
+    with pytest.raises(OSError, match="disk is full"):
+        resumed(tmp_path, caught.value.run_id, YES, registry=registry)
+    broken.clear()
+    # Nobody is asked a second time.
+    assert resumed(tmp_path, caught.value.run_id, registry=registry).outputs["line"].endswith("by Ada")
 
 
 def test_without_a_record_a_question_has_nobody_to_answer_it(tmp_path: Path) -> None:
@@ -156,12 +182,9 @@ def test_a_tool_that_asks_twice_is_refused(tmp_path: Path) -> None:
             answer = context.ask(Question(title=title, choices=("approve", "reject")))
         return shop.ApproveResult(choice=answer.choice, by=answer.by)
 
-    registry = ToolRegistry(
-        [*(tool for tool in shop.REGISTRY.values() if tool.name != "approve"),
-         spec("approve", shop.ApproveArgs, shop.ApproveResult, approve)]
-    )  # fmt: skip
+    graph = with_tool("approve", spec("approve", shop.ApproveArgs, shop.ApproveResult, approve))
     with pytest.raises(SecondQuestionError, match=r"'approve' asks twice: Two\?"):
-        run_graph(shop.check_document(workshop().document, registry), {}, asking(tmp_path))
+        run_graph(graph, {}, asking(tmp_path))
 
 
 def test_a_failed_run_goes_on_where_it_failed(tmp_path: Path) -> None:
@@ -250,9 +273,9 @@ def test_the_workflow_goes_on_as_it_began(tmp_path: Path) -> None:
     """A run keeps the text of its workflow, whatever becomes of the file."""
     file = tmp_path / "workshop.yaml"
     file.write_text(shop.GRAPH)
-    document = shop.parse_document(file.read_text(), str(file))
+    document = parse_document(file.read_text(), str(file))
     with pytest.raises(PausedRun) as caught:
-        run_graph(shop.check_document(document, shop.REGISTRY), {}, toy_context(tmp_path))
+        run_graph(check_document(document, shop.REGISTRY), {}, toy_context(tmp_path))
     file.write_text(shop.GRAPH.replace("blue", "green"))
     assert resumed(tmp_path, caught.value.run_id, YES).outputs["line"].startswith("blue0")
 
@@ -327,7 +350,7 @@ def test_a_state_that_cannot_be_kept_is_said_so(tmp_path: Path) -> None:
 
 
 def test_postgres_without_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "langgraph.checkpoint.postgres", None)
+    monkeypatch.setitem(sys.modules, "langgraph.checkpoint.postgres", None)
     with pytest.raises(CheckpointError, match="a package is missing") as caught, open_checkpoints("postgresql://h/db"):
         pass
     assert "agentic-spliceai[postgres]" in caught.value.advice
@@ -355,11 +378,8 @@ def test_never_more_items_at_once_than_allowed(tmp_path: Path) -> None:
             at_once[0] -= 1
         return shop.PaintResult(text=context.step)
 
-    registry = ToolRegistry(
-        [*(tool for tool in shop.REGISTRY.values() if tool.name != "paint"),
-         spec("paint", shop.PaintArgs, shop.PaintResult, paint)]
-    )  # fmt: skip
-    result = run_graph(shop.check_document(workshop().document, registry), {"count": 6}, asking(tmp_path))
+    graph = with_tool("paint", spec("paint", shop.PaintArgs, shop.PaintResult, paint))
+    result = run_graph(graph, {"count": 6}, asking(tmp_path))
     assert most == [2]
     assert [item["text"] for item in result.outputs["painted"]] == [f"paint[{item}]" for item in range(1, 7)]
 

@@ -9,10 +9,15 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from agentic_spliceai.orchestration.askers import approve_all
+from agentic_spliceai.orchestration.errors import PausedRun
+from agentic_spliceai.orchestration.events import Step
 from agentic_spliceai.orchestration.progress import LiveProgress, PlainProgress, counted, progress_display
 from agentic_spliceai.orchestration.runner import run_graph
 from agentic_spliceai.splice_engine.errors import InvalidVariantError
+from agentic_spliceai.tools.interaction import Answer, Question, ToolProgress
 from tests.orchestration.fakes import checked, toy_context
+from tests.orchestration.workshop import workshop
 
 
 def test_plain_lines_where_there_is_no_terminal(tmp_path: Path) -> None:
@@ -87,3 +92,42 @@ def test_a_count_is_live_on_a_terminal_and_leaves_nothing() -> None:
     assert stream.getvalue().endswith("\r  2 inputs, 1.0 a second\x1b[K")
     counter.close()
     assert stream.getvalue().endswith("\r\x1b[K")
+
+
+def test_items_and_questions_in_plain_lines(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    with pytest.raises(PausedRun):
+        run_graph(workshop(), {"count": 2}, toy_context(tmp_path), observers=[PlainProgress(stream)])
+    assert stream.getvalue().splitlines()[-1] == "  approve: waits for an answer"
+    context, stream = toy_context(tmp_path), io.StringIO()
+    context.ask = approve_all
+    run_graph(workshop(), {"count": 2}, context, observers=[PlainProgress(stream)])
+    lines = stream.getvalue().splitlines()
+    assert "  paint[1] of 2: Toy tool paint." in lines
+    assert "  paint[1]: painting 0" in lines
+    assert any(line.startswith("  paint[2]: done in ") for line in lines)
+
+
+def test_a_tool_that_tells_much_does_not_flood_a_log() -> None:
+    stream = io.StringIO()
+    display = PlainProgress(stream)
+    for done in range(100):
+        display.step_progressed(Step("train"), ToolProgress("epoch", done, 100))
+    assert stream.getvalue().splitlines() == [f"  train: epoch {'╌' * 20}   0%"]
+
+
+def test_the_items_of_a_fan_out_share_a_line_on_a_terminal(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    display = LiveProgress(Console(file=stream, force_terminal=True, width=100))
+    context = toy_context(tmp_path)
+
+    def ask(question: Question) -> Answer:
+        with display.suspended():
+            return approve_all(question)
+
+    context.ask = ask
+    run_graph(workshop(), {"count": 9}, context, observers=[display])
+    display.close()
+    last = stream.getvalue().rpartition("cut ")[2]
+    assert len(re.findall("paint", last)) - len(re.findall("Toy tool paint", last)) == 1
+    assert "of 9" in last
