@@ -90,7 +90,8 @@ def keep_metrics(arm: SubmittedArm, cursor: str, context: ToolContext) -> tuple[
         return page.cursor, ""
     context.records.experiments.add_metrics(arm.run_id, points)
     point = points[-1]
-    return page.cursor, f"seed {point.seed}, epoch {point.epoch}, {point.name} {point.value:.4g}"
+    value = "not a number" if point.value is None else f"{point.value:.4g}"
+    return page.cursor, f"seed {point.seed}, epoch {point.epoch}, {point.name} {value}"
 
 
 _ENDED = frozenset(state.value for state in JobState if state.terminal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -103,6 +104,29 @@ def test_processes_that_start_at_once_share_a_fresh_database(database_url: str) 
     said = {starter.communicate(timeout=60)[0].strip() for starter in starters}
     assert len(said) == 1
     assert "" not in said
+
+
+_KILLED = """
+import os, signal, sys
+from sqlalchemy import text
+from agentic_spliceai.records.store import RecordStore
+store = RecordStore(sys.argv[1])
+job = store.jobs.create(key="k", name="train", backend="local", spec={})
+with store.database.writing() as session:
+    session.execute(text("UPDATE job SET name = 'half'"))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_process_that_is_killed_while_it_writes_leaves_nothing_half_done(database_url: str) -> None:
+    killed = subprocess.run([sys.executable, "-c", _KILLED, database_url], check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    store = RecordStore(database_url)
+    (job,) = store.jobs.list()
+    assert (job.name, job.state) == ("train", "created")
+    assert store.jobs.set_state(job.id, "running").state == "running"
+    store.close()
+    assert check(database_url) == ()
 
 
 def test_half_of_a_change_is_none(database_url: str) -> None:
