@@ -71,6 +71,7 @@ class AnswerEvent(_Event):
 
     kind: Literal["answer"] = "answer"
     text: str = Field(description="References to evidence in brackets: 0.97 [E-0a1b2c3d].")
+    source: str = Field(default="", description="The text with its references in braces, where a model wrote it.")
     author: str = Field(description="'rules', 'offline planner', or the language model's name.")
     evidence: tuple[str, ...] = ()
     refused: tuple[str, ...] = Field(default=(), description="Why what a language model wrote is not shown.")

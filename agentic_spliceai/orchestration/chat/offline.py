@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, Protocol
 
 from pydantic import JsonValue
@@ -20,7 +20,10 @@ from agentic_spliceai.orchestration.chat.known import known_variant_answer
 from agentic_spliceai.orchestration.chat.turn import Turn, Walked
 from agentic_spliceai.orchestration.planner.intents import History, Intent, IntentKind
 from agentic_spliceai.orchestration.planner.offline import OfflinePlanner
+from agentic_spliceai.records.evidence import Evidence
+from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.failure import ToolFailure
+from agentic_spliceai.tools.registry import AnyTool
 from agentic_spliceai.tools.vocabulary import Vocabulary, vocabulary
 
 Answers = Generator[ChatEvent, None, None]
@@ -61,6 +64,31 @@ class Work(Protocol):
 
     def keep_facts(self, turn: Turn) -> None:
         """Record the facts that came up."""
+        ...
+
+    def known_facts(self) -> dict[str, Evidence]:
+        """Return the facts that came up in earlier turns, by id."""
+        ...
+
+    def facts(self, ids: Sequence[str]) -> tuple[Evidence, ...]:
+        """Return recorded facts by id; those that are not recorded are left out."""
+        ...
+
+    def said(self) -> list[tuple[str, str]]:
+        """Return what was said so far: 'user' or 'assistant', and the text."""
+        ...
+
+    def spent(self) -> tuple[int, int]:
+        """Return the calls of models and of tools in this conversation so far."""
+        ...
+
+    def tool_context(self) -> ToolContext:
+        """Return what tools see that a language model calls."""
+        ...
+
+    @property
+    def registry(self) -> Mapping[str, AnyTool]:
+        """The tools."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, Protocol, Self
 
 from pydantic import JsonValue
@@ -18,7 +18,8 @@ from agentic_spliceai.orchestration.planner.offline import OfflinePlanner
 from agentic_spliceai.orchestration.resuming import pending_question
 from agentic_spliceai.orchestration.runner import resume_run, run_graph
 from agentic_spliceai.orchestration.validator import load_graph
-from agentic_spliceai.records.errors import UnknownRunError
+from agentic_spliceai.records.errors import UnknownRecordError, UnknownRunError
+from agentic_spliceai.records.evidence import Evidence
 from agentic_spliceai.records.models import RunStatus
 from agentic_spliceai.records.sessions import ChatMessage
 from agentic_spliceai.splice_engine.errors import SpliceEngineError
@@ -190,6 +191,45 @@ class ChatSession:
     def keep_facts(self, turn: Turn) -> None:
         """Record the facts that came up, as gathered by this conversation."""
         self._store.evidence.add(self.id, turn.evidence.values())
+
+    def known_facts(self) -> dict[str, Evidence]:
+        """Return the facts that came up in this conversation, by id."""
+        found = {fact.id: fact for fact in self._store.evidence.of_run(self.id)}
+        for message in self.messages:
+            if message.kind == "run" and message.content == "succeeded" and isinstance(message.payload, dict):
+                facts = facts_of_run(str(message.payload["run_id"]), self._store)
+                found.update((fact.id, fact) for fact in facts)
+        return found
+
+    def facts(self, ids: Sequence[str]) -> tuple[Evidence, ...]:
+        """Return recorded facts by id; those that are not recorded are left out."""
+        found = []
+        for name in ids:
+            try:
+                found.append(self._store.evidence.get(name))
+            except UnknownRecordError:
+                continue
+        return tuple(found)
+
+    def said(self) -> list[tuple[str, str]]:
+        """Return what was said so far; a language model's answers with their references."""
+        spoken = []
+        for message in self.messages:
+            if message.role == "user":
+                spoken.append(("user", message.content))
+            elif message.kind == "answer":
+                source = message.payload.get("source") if isinstance(message.payload, dict) else None
+                spoken.append(("assistant", str(source or message.content)))
+        return spoken
+
+    def spent(self) -> tuple[int, int]:
+        """Return the calls of models and of tools in this conversation so far."""
+        found = self._store.sessions.get(self.id)
+        return found.model_calls, found.tool_calls
+
+    def tool_context(self) -> ToolContext:
+        """Return what tools see that a language model calls: nobody to ask, the conversation as their run."""
+        return ToolContext(self.resources, run_id=self.id, writer=None)
 
     def call(
         self, tool: str, values: Mapping[str, Any], turn: Turn
