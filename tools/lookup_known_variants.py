@@ -9,6 +9,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from agentic_spliceai.records.artifacts import sha256_of
+from agentic_spliceai.records.evidence import Evidence, EvidenceKind, make_evidence
 from agentic_spliceai.splice_engine.genome.types import GenomeBuild, Variant
 from agentic_spliceai.splice_engine.genome.variant_parsing import parse_variant
 from agentic_spliceai.splice_engine.meta_layer.data.variant_classes import ALTERING_FROM, NORMAL_BELOW
@@ -84,6 +85,7 @@ class LookupKnownVariantsResult(ToolModel):
     found: bool = Field(description="Whether any table lists it.")
     tables: tuple[TableAnswer, ...] = Field(description="One answer a table, also of those that are not here.")
     facts: tuple[KnownVariantFact, ...] = Field(description="What was found, as gather_evidence takes it.")
+    evidence: tuple[Evidence, ...] = Field(description="The same as evidence, which an answer refers to.")
     classes: str = Field(description="How classes follow from measured values.")
 
 
@@ -109,12 +111,14 @@ def run(args: LookupKnownVariantsArgs, context: ToolContext) -> LookupKnownVaria
     answers = tuple(
         _answer(table, variant, build, context) for table in TABLES if not args.tables or table.name in args.tables
     )
+    facts = tuple((row, fact) for answer in answers for row in answer.rows for fact in _facts(answer, row))
     return LookupKnownVariantsResult(
         variant=str(variant),
         build=build,
         found=any(answer.status is TableStatus.FOUND for answer in answers),
         tables=answers,
-        facts=tuple(fact for answer in answers for row in answer.rows for fact in _facts(answer, row)),
+        facts=tuple(fact for _, fact in facts),
+        evidence=tuple(_evidence(str(variant), row, fact, context) for row, fact in facts),
         classes=f"Splice-altering from a change of inclusion of {ALTERING_FROM:g} on downward, Normal within "
         f"{NORMAL_BELOW:g} of none, else Low-frequency; SpliceVarDB's classes are its own.",
     )
@@ -166,6 +170,19 @@ def _facts(answer: TableAnswer, row: KnownVariant) -> Iterator[KnownVariantFact]
             display=f"{row.delta_psi:+.2f}".replace("-", "\N{MINUS SIGN}"),
             **source,
         )
+
+
+def _evidence(variant: str, row: KnownVariant, fact: KnownVariantFact, context: ToolContext) -> Evidence:
+    return make_evidence(
+        EvidenceKind.KNOWN_VARIANT,
+        f"{variant}, {fact.statement}",
+        fact.value,
+        fact.display,
+        source=fact.source,
+        source_sha256=fact.source_sha256,
+        terms=(variant, *((row.gene,) if row.gene else ())),
+        created_at=context.started_at,
+    )
 
 
 def _message(table: KnownTable, rows: tuple[KnownVariant, ...]) -> str:

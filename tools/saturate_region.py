@@ -12,6 +12,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from agentic_spliceai.records.evidence import Evidence, EvidenceKind, make_evidence
 from agentic_spliceai.splice_engine.errors import OutsideGenesError
 from agentic_spliceai.splice_engine.genome.bundle import GenomeBundle
 from agentic_spliceai.splice_engine.genome.contigs import canonical_contig
@@ -26,6 +27,7 @@ from agentic_spliceai.tools.types import TRANSCRIPT, WEIGHTS, GenomeArgs
 LONGEST = 2_000
 _REGION = re.compile(r"(?P<contig>[^:\s]+):(?P<start>[\d,]{1,15})-(?P<end>[\d,]{1,15})", re.ASCII)
 _PROGRESS_EVERY = 48
+_TOLD = 10
 
 
 class SaturateRegionArgs(GenomeArgs):
@@ -82,6 +84,9 @@ class SaturateRegionResult(ToolModel):
     strong: int = Field(ge=0, description="Changes from its strong threshold on.")
     thresholds: str = Field(description="These thresholds and their source.")
     top: tuple[SaturatedChange, ...] = Field(description="The largest changes.")
+    evidence: tuple[Evidence, ...] = Field(
+        description=f"Counts, and the first {_TOLD} of the largest changes, as evidence that an answer refers to."
+    )
     table_sha256: str = Field(description="Artifact with every change: a table as `agentic-spliceai score` writes it.")
 
 
@@ -124,6 +129,8 @@ def run(args: SaturateRegionArgs, context: ToolContext) -> SaturateRegionResult:
         summary = write_results(seen.watch(results, total, context), str(path), "tsv", masked=args.masked)
         digest = context.artifacts.put_file(path)
     limits = info.thresholds
+    counts = {name: seen.at_least(getattr(limits, name)) for name in ("weak", "moderate", "strong")}
+    predictor = f"{info.name} {info.version}"
     return SaturateRegionResult(
         region=str(place),
         what=what,
@@ -132,14 +139,43 @@ def run(args: SaturateRegionArgs, context: ToolContext) -> SaturateRegionResult:
         changes=summary.inputs,
         scored=summary.scored,
         not_scored=summary.reasons,
-        predictor=f"{info.name} {info.version}",
-        weak=seen.at_least(limits.weak),
-        moderate=seen.at_least(limits.moderate),
-        strong=seen.at_least(limits.strong),
+        predictor=predictor,
+        **counts,
         thresholds=f"weak {limits.weak:g}, moderate {limits.moderate:g}, strong {limits.strong:g}: {limits.source}",
         top=seen.top(),
+        evidence=tuple(_evidence(what, predictor, summary.scored, counts, seen.top(), digest, context)),
         table_sha256=digest,
     )
+
+
+def _evidence(
+    what: str,
+    predictor: str,
+    scored: int,
+    counts: dict[str, int],
+    top: tuple[SaturatedChange, ...],
+    digest: str,
+    context: ToolContext,
+) -> Iterator[Evidence]:
+    about = {"source": f"run:{context.run_id}", "source_sha256": digest, "created_at": context.started_at}
+    genes = tuple(dict.fromkeys(change.gene_name for change in top))
+    for statement, count in (
+        ("single-base changes scored", scored),
+        *((f"changes from the {name} threshold on", count) for name, count in counts.items()),
+    ):
+        yield make_evidence(
+            EvidenceKind.SCORE, f"{what}, {predictor}: {statement}", count, f"{count:,}", terms=genes, **about
+        )
+    for change in top[:_TOLD]:
+        yield make_evidence(
+            EvidenceKind.SCORE,
+            f"{change.variant} on {change.gene_name}, {predictor}: {change.change.replace('_', ' ')} "
+            f"at {change.position:,}",
+            change.max_score,
+            f"{change.max_score:.2f}",
+            terms=(change.variant, change.gene_name, change.transcript_id),
+            **about,
+        )
 
 
 def _place(args: SaturateRegionArgs, bundle: GenomeBundle) -> tuple[Interval, str, Transcript | None]:

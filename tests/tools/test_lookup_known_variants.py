@@ -60,6 +60,9 @@ def test_each_table_answers_even_where_it_is_not_here(tables: Path) -> None:
     assert [(fact["source"], fact["display"]) for fact in found["facts"]] == [
         ("dataset:mutsplicedb", "Splice-altering"), ("dataset:splicevardb", "Conflicting"),
     ]  # fmt: skip
+    assert [(fact["kind"], fact["terms"]) for fact in found["evidence"]] == (
+        [("known_variant", ["chr1-100-C-T", "MTHFR"])] * 2
+    )
     assert all(answer["licence"] and answer["citation"] for answer in answers.values())
 
 

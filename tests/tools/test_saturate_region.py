@@ -46,6 +46,10 @@ def test_every_change_around_a_donor_is_scored(context: ToolContext) -> None:
     assert {top["variant"].split("-")[1] for top in result["top"]} <= {"2138", "2139", "2140", "2141"}
     assert result["top"][0]["change"] == "donor_loss"
     assert result["strong"] == sum(score >= 0.5 for score in scores.values())
+    facts = {fact["statement"]: fact["display"] for fact in result["evidence"]}
+    assert facts["minigene:2136-2141, small 1: single-base changes scored"] == "18"
+    assert [fact["value"] for fact in result["evidence"][4:]] == [top["max_score"] for top in result["top"]]
+    assert len({fact["id"] for fact in result["evidence"]}) == 8
     assert result["weak"] >= result["moderate"] >= result["strong"] >= 6
 
 
