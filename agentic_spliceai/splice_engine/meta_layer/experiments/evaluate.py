@@ -171,7 +171,6 @@ def _triage(prepared: Prepared, predictions: Mapping[str, Mapping[int, Scores]])
     raw = {part: {seed: triage_score(task, s) for seed, s in found.items()} for part, found in predictions.items()}
     held = data.part(VALIDATION)
     known = ~np.isnan(held.altering)
-    _need_both_classes(held.altering[known], VALIDATION)
     calibrations: dict[int, Calibration] = {}
     for seed, scores in raw[VALIDATION].items():
         try:
@@ -328,10 +327,3 @@ def _scaled(values: npt.NDArray[np.floating], scale: tuple[float, float]) -> Flo
 def _both_classes(truth: npt.NDArray[np.floating]) -> bool:
     known = truth[~np.isnan(truth)]
     return bool(len(known) and 0 < known.sum() < len(known))
-
-
-def _need_both_classes(truth: npt.NDArray[np.floating], part: str) -> None:
-    if not _both_classes(truth):
-        raise TrainingDataError(
-            f"Of the {len(truth)} variants of {part}, all or none alter splicing.", "Take more variants (max_variants)."
-        )

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from agentic_spliceai.splice_engine.base_layer.model import pick_device
 from agentic_spliceai.splice_engine.base_layer.registry import load_base_model
 from agentic_spliceai.splice_engine.base_layer.training.split import TEST, TRAIN, VALIDATION
-from agentic_spliceai.splice_engine.errors import SettingError
+from agentic_spliceai.splice_engine.errors import SettingError, TrainingDataError
 from agentic_spliceai.splice_engine.meta_layer.config import DataConfig, MetaLayerConfig, ModelConfig, TrainingConfig
 from agentic_spliceai.splice_engine.meta_layer.data.base_scores import Progress
 from agentic_spliceai.splice_engine.meta_layer.data.variant_examples import VariantExamples
@@ -197,11 +197,13 @@ def prepare(
         cache=data_root.joinpath(*SCORES_FOLDER),
         progress=progress,
     )
+    data = split_variants(examples, config)
+    _check_truth(spec, data)
     return Prepared(
         spec=spec,
         config=config,
         source=source,
-        data=split_variants(examples, config),
+        data=data,
         model_task=model.task,
         device=where.type,
         pretrained=_pretrained(model),
@@ -245,3 +247,29 @@ def _pretrained(model: MetaModule) -> bool | None:
     if not encoders:
         return None
     return all(bool(encoder.config["pretrained"]) for encoder in encoders)
+
+
+def _check_truth(spec: ExperimentSpec, data: VariantData) -> None:
+    """Refuse data on which nothing can be measured before anything is trained.
+
+    Raises
+    ------
+    TrainingDataError
+        If a part has no measured effect, or for triage one class only.
+    """
+    for role in (TRAIN, VALIDATION, TEST):
+        part = data.part(role)
+        if spec.task == ExperimentTask.DELTA:
+            if not (~np.isnan(part.psi)).any():
+                raise TrainingDataError(
+                    f"No variant of {role} has a measured change of inclusion.", "Take a data set that has them."
+                )
+            continue
+        known = part.altering[~np.isnan(part.altering)]
+        positives = int(known.sum())
+        if not 0 < positives < len(known):
+            share = float(np.nanmean(data.examples.altering))
+            raise TrainingDataError(
+                f"{positives} of the {len(known)} labelled variants of {role} alter splicing: both kinds are needed.",
+                f"Take more variants (max_variants): {share:.1%} of those that were drawn from {spec.dataset} alter.",
+            )
