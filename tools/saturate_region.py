@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -157,24 +158,24 @@ def _evidence(
     digest: str,
     context: ToolContext,
 ) -> Iterator[Evidence]:
-    about = {"source": f"run:{context.run_id}", "source_sha256": digest, "created_at": context.started_at}
+    make = partial(
+        make_evidence,
+        EvidenceKind.SCORE,
+        source=f"run:{context.run_id}",
+        source_sha256=digest,
+        created_at=context.started_at,
+    )
     genes = tuple(dict.fromkeys(change.gene_name for change in top))
-    for statement, count in (
-        ("single-base changes scored", scored),
-        *((f"changes from the {name} threshold on", count) for name, count in counts.items()),
-    ):
-        yield make_evidence(
-            EvidenceKind.SCORE, f"{what}, {predictor}: {statement}", count, f"{count:,}", terms=genes, **about
-        )
+    yield make(f"{what}, {predictor}: single-base changes scored", scored, f"{scored:,}", terms=genes)
+    for name, count in counts.items():
+        yield make(f"{what}, {predictor}: changes from the {name} threshold on", count, f"{count:,}", terms=genes)
     for change in top[:_TOLD]:
-        yield make_evidence(
-            EvidenceKind.SCORE,
-            f"{change.variant} on {change.gene_name}, {predictor}: {change.change.replace('_', ' ')} "
-            f"at {change.position:,}",
+        kind = change.change.replace("_", " ")
+        yield make(
+            f"{change.variant} on {change.gene_name}, {predictor}: {kind} at {change.position:,}",
             change.max_score,
             f"{change.max_score:.2f}",
             terms=(change.variant, change.gene_name, change.transcript_id),
-            **about,
         )
 
 
