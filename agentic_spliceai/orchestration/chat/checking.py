@@ -44,6 +44,7 @@ def checked(text: str, evidence: Mapping[str, Evidence], words: Vocabulary, auth
         problems = verify_text(masked, evidence.values(), author).problems
     else:
         problems = verify_text(masked + _BESIDE, [_REMARK], author).problems
+    problems = tuple(problem for problem in problems if not _is_talk(problem))
     return Claim(
         text=text if text.strip() else "(empty)",
         rendered="" if problems else text,
@@ -54,7 +55,24 @@ def checked(text: str, evidence: Mapping[str, Evidence], words: Vocabulary, auth
     )
 
 
+#: How the check calls a sentence that tells something without a reference, with the sentence after it.
+_UNREFERENCED = re.compile(r"a statement without a reference to the evidence that it rests on in “(.*)”", re.DOTALL)
+#: A question, or a sentence about what is being done here, tells nothing of a variant or a result.
+_TALK = re.compile(
+    r".*\?$|(?:we|sorry, we) (?:will|can|cannot|could not|need|propose|proposed|have proposed|suggest|prepared)\b|"
+    r"please\b|the plan (?:is|waits|was)\b|sorry, the tool\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def _is_talk(problem: str) -> bool:
+    """Whether a finding is only that a question, or a sentence about the conversation itself, rests on nothing."""
+    found = _UNREFERENCED.fullmatch(problem)
+    return found is not None and _TALK.match(found[1]) is not None
+
+
 def _without_names(text: str, words: Vocabulary) -> str:
+    text = re.sub(r"\bI\b", "we", text)
     names: set[str] = set()
     groups: Iterable[Iterable[object]] = (
         words.models,

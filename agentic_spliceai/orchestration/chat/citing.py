@@ -5,20 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from agentic_spliceai.records.evidence import Claim, ClaimStatus, Evidence
+from agentic_spliceai.records.evidence import Claim, ClaimStatus, Evidence, EvidenceKind
 from agentic_spliceai.records.store import RecordStore
 from agentic_spliceai.reporting.claims import REFERENCE, references
 from agentic_spliceai.tools.plain_text import printable
 
 
 def cited(text: str, evidence: Mapping[str, Evidence]) -> str:
-    """Return a text with each reference replaced by its value and its id; a reference to nothing stays as it is."""
+    """Return a text with each reference replaced by its value, and the id where the value is more than a name.
+
+    A reference to nothing stays as it is.
+    """
 
     def shown(match: Any) -> str:
         fact = evidence.get(match[1])
-        return match[0] if fact is None else f"{printable(fact.display)} [{fact.id}]"
+        if fact is None:
+            return str(match[0])
+        display = printable(fact.display)
+        return display if _is_name(fact) else f"{display} [{fact.id}]"
 
     return REFERENCE.sub(shown, text)
+
+
+def _is_name(fact: Evidence) -> bool:
+    """Whether a fact only names something: a model, a measure. Its id stands with the answer's others."""
+    return fact.kind in (EvidenceKind.METRIC, EvidenceKind.DATASET) and fact.display in fact.terms
 
 
 def facts_of_run(run_id: str, store: RecordStore) -> tuple[Evidence, ...]:
@@ -34,7 +45,7 @@ def summary_of_run(run_id: str, store: RecordStore) -> tuple[str, str, tuple[str
     claims = [claim for claim in store.evidence.claims_of(run_id) if claim.status is ClaimStatus.VERIFIED]
     evidence = {fact.id: fact for fact in facts_of_run(run_id, store)}
     authors = ", ".join(dict.fromkeys(claim.author for claim in claims))
-    return " ".join(cited(claim.text, evidence) for claim in claims), authors, _ids(claims)
+    return "\n".join(cited(claim.text, evidence) for claim in claims), authors, _ids(claims)
 
 
 def listed(evidence: Iterable[Evidence], most: int = 12) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from agentic_spliceai.orchestration.planner.completion import complete, near_names
@@ -35,8 +36,16 @@ class OfflinePlanner:
     name = "offline"
 
     def __init__(self, words: Vocabulary | None = None) -> None:
-        self._words = words or vocabulary()
-        self._lexicon = Lexicon.of(self._words)
+        self._given = words
+
+    @cached_property
+    def _words(self) -> Vocabulary:
+        # Looked up when the first request comes: a workflow that plans nothing does not wait for it.
+        return self._given or vocabulary()
+
+    @cached_property
+    def _lexicon(self) -> Lexicon:
+        return Lexicon.of(self._words)
 
     def understand(self, text: str, history: History | None = None) -> Intent:
         """Return what a person wants; a plan where everything is said that has to be.
