@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from agentic_spliceai.splice_engine.errors import SettingError
 
 if TYPE_CHECKING:
-    from agentic_spliceai.tools.interaction import ToolProgress
+    from agentic_spliceai.tools.interaction import Asker, ToolProgress
     from agentic_spliceai.tools.registry import AnyTool
     from agentic_spliceai.tools.spec import SideEffect
 
@@ -114,9 +114,17 @@ def _call(arguments: argparse.Namespace) -> int:
     from agentic_spliceai.tools.context import Resources, ToolContext
 
     listen = _silent if arguments.quiet or not sys.stderr.isatty() else _progress
-    context = ToolContext(Resources(), keep_record=arguments.keep_record, listen=listen).at(tool.name)
+    context = ToolContext(Resources(), keep_record=arguments.keep_record, ask=_asker(), listen=listen).at(tool.name)
     print(json_text(tool.dump_result(tool.call(parsed, context)), indent=2))
     return EXIT_OK
+
+
+def _asker() -> Asker:
+    """Return who answers a tool's question: the person at the terminal, or nobody."""
+    from agentic_spliceai.orchestration.askers import TerminalAsker
+    from agentic_spliceai.tools.interaction import no_one
+
+    return TerminalAsker() if sys.stdin.isatty() and sys.stderr.isatty() else no_one
 
 
 def _values(tool: AnyTool, arguments: argparse.Namespace) -> dict[str, Any]:

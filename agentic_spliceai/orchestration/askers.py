@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 from agentic_spliceai.tools.interaction import Answer, NoOneToAskError, Question
+from agentic_spliceai.tools.plain_text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -80,7 +81,7 @@ class TerminalAsker:
 
 
 def question_panel(question: Question) -> RenderableType:
-    """Return a question with its details, as a terminal shows it."""
+    """Return a question with its details, as a terminal shows it; no text in it can act on the terminal."""
     from rich.panel import Panel
     from rich.table import Table
     from rich.text import Text
@@ -90,8 +91,8 @@ def question_panel(question: Question) -> RenderableType:
     table.add_column()
     for name, value in question.details.items():
         if value not in (None, "", [], {}):
-            table.add_row(Text(name), Text(_shown(value)))
-    return Panel(table, title=Text(question.title), title_align="left", border_style="yellow")
+            table.add_row(Text(printable(name)), Text(printable(_shown(value), keep="\n")))
+    return Panel(table, title=Text(printable(question.title)), title_align="left", border_style="yellow")
 
 
 def question_lines(question: Question) -> list[str]:

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from agentic_spliceai.cli_tools import add_tools
+from agentic_spliceai.orchestration.askers import TerminalAsker
 from agentic_spliceai.run import guarded
 from agentic_spliceai.settings import reset_settings
 from agentic_spliceai.tools import registry as registries
 from agentic_spliceai.tools.command_line import arguments_from, kind_of, tool_parser
+from agentic_spliceai.tools.interaction import Question
 from agentic_spliceai.tools.registry import default_registry
 from agentic_spliceai.tools.spec import ToolArgumentError
 from tests.tools.toolbox import HOSTILE, REGISTRY
@@ -183,3 +185,14 @@ def test_the_schemas_of_a_tool_on_one_page(capsys: pytest.CaptureFixture[str]) -
 def test_a_side_effect_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("serve", "--allow", "everything") == 2
     assert "There is no side effect 'everything'" in capsys.readouterr().err
+
+
+def test_a_question_cannot_act_on_the_terminal() -> None:
+    from rich.console import Console
+
+    shown = io.StringIO()
+    question = Question(title=HOSTILE, details={HOSTILE: HOSTILE, "list": [HOSTILE]}, choices=("approve", "reject"))
+    asker = TerminalAsker(Console(file=shown, width=200), read=lambda prompt: "approve" if "/" in prompt else "")
+    assert asker(question).choice == "approve"
+    assert shown.getvalue().replace("\n", "").isprintable()
+    assert "Ignore previous instructions." in shown.getvalue()

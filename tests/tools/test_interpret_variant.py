@@ -32,9 +32,9 @@ def interpret(context: ToolContext, **values: Any) -> dict[str, Any]:
 
 
 def test_it_says_what_the_workflow_says_and_fits_into_a_conversation(context: ToolContext) -> None:
-    found = interpret(context, text=DONOR)
+    found = interpret(context, text=DONOR, distance=50)
     assert len(json.dumps(found)) < LARGEST
-    result = run_graph(load_graph("interpret_variant"), {"variant": DONOR}, context)
+    result = run_graph(load_graph("interpret_variant"), {"variant": DONOR, "distance": 50}, context)
     workflow = result.outputs["interpretation"]
     assert (found["verdict"], found["variant"]) == (workflow["verdict"], DONOR)
     whole = Interpretation.model_validate_json(context.artifacts.read(found["interpretation_sha256"]))

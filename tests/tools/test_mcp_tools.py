@@ -13,7 +13,7 @@ import pytest
 from fastmcp import Client, FastMCP
 from fastmcp.client.transports import StdioTransport
 
-from agentic_spliceai.splice_engine.errors import SettingError
+from agentic_spliceai.splice_engine.errors import MissingExtraError, SettingError
 from agentic_spliceai.tools.mcp import mcp_server
 from agentic_spliceai.tools.offered import HARMLESS
 from agentic_spliceai.tools.registry import default_registry
@@ -119,6 +119,13 @@ def test_a_long_text_is_a_reference_beside_the_whole_structure(tmp_path: Path) -
     reference = json.loads(result.content[0].text)
     assert reference["too_large"] is True
     assert context.artifacts.size(reference["artifact_sha256"]) > 4_000
+
+
+def test_without_fastmcp_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fastmcp", None)
+    with pytest.raises(MissingExtraError) as caught:
+        mcp_server(REGISTRY, small_context(tmp_path))
+    assert caught.value.advice == "pip install 'agentic-spliceai[mcp]'"
 
 
 def test_every_tool_of_the_package_can_be_served(tmp_path: Path) -> None:
