@@ -66,7 +66,11 @@ def edge_labels(spec: GraphSpec) -> dict[tuple[str, str], str]:
         if edge.to is not None:
             labels[edge.from_, edge.to] = []
         for value, target in (edge.routes or {}).items():
-            labels.setdefault((edge.from_, target), []).append(value)
+            # Yes and no say nothing without what they are about.
+            about = (
+                f"{(edge.when or '').rpartition('.')[2].rstrip('?')}: " if value in ("true", "false", "null") else ""
+            )
+            labels.setdefault((edge.from_, target), []).append(about + value)
     return {ends: " or ".join(values) for ends, values in labels.items()}
 
 

@@ -238,6 +238,9 @@ class _Check:
                 self._add((*place, "with"), f"node {node.name!r} gives no {name!r}, which tool {tool.name!r} needs")
 
     def _check_each(self, place: Place, node: NodeSpec, tool: AnyTool) -> None:
+        for key, given in (("each", node.each is not None), ("timeout", node.timeout is not None)):
+            if given and tool.asks:
+                self._add((*place, key), f"tool {tool.name!r} asks a person: node {node.name!r} cannot have {key!r}")
         if node.each is None:
             for key, given in (("as", node.as_ is not None), ("parallel", "parallel" in node.model_fields_set)):
                 if given:

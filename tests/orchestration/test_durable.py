@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 import threading
@@ -30,6 +31,7 @@ from agentic_spliceai.orchestration.runner import resume_run, run_graph
 from agentic_spliceai.orchestration.validator import CheckedGraph, check_document
 from agentic_spliceai.records.errors import UnknownRunError
 from agentic_spliceai.records.models import RunStatus
+from agentic_spliceai.settings import Settings
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.interaction import Answer, NoOneToAskError, Question, ToolProgress
 from agentic_spliceai.tools.registry import ToolRegistry
@@ -356,6 +358,17 @@ def test_postgres_without_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "agentic-spliceai[postgres]" in caught.value.advice
     with pytest.raises(CheckpointError, match="mysql"), open_checkpoints("mysql://h/db"):
         pass
+
+
+@pytest.mark.skipif("SPLICEAI_TEST_POSTGRES_URL" not in os.environ, reason="no PostgreSQL is named")
+def test_runs_are_kept_in_postgres(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = os.environ["SPLICEAI_TEST_POSTGRES_URL"]
+    monkeypatch.setattr(Settings, "checkpoints_url", property(lambda settings: url))
+    run_id = paused(tmp_path).run_id
+    assert resumed(tmp_path, run_id, YES).outputs["line"].endswith("by Ada")
+    with open_checkpoints(url) as saver:
+        assert saver.get_tuple({"configurable": {"thread_id": run_id, "checkpoint_ns": ""}}) is None
+    assert not (tmp_path / "data" / "checkpoints.sqlite").exists()
 
 
 @pytest.mark.parametrize("count", [0, 1, 7])

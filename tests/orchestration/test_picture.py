@@ -11,7 +11,7 @@ from agentic_spliceai.orchestration.drawing_layout import Layout, Size, edge_lab
 from agentic_spliceai.orchestration.loader import load_document, packaged_graphs
 from agentic_spliceai.orchestration.picture import draw_picture
 from agentic_spliceai.orchestration.spec import END, START, GraphSpec
-from tests.orchestration.fakes import checked
+from tests.orchestration.fakes import GRAPH, checked
 from tests.orchestration.workshop import workshop
 
 TANGLE = GraphSpec.model_validate(
@@ -86,3 +86,10 @@ def test_what_asks_and_what_goes_through_a_list_is_marked() -> None:
     text = draw_mermaid(graph.spec, graph.registry)
     assert 'approve{{"approve<br/><small>approve</small>"}}' in text
     assert 'paint[["paint<br/><small>paint</small><br/><small>for each of cut.planks</small>"]]' in text
+
+
+def test_yes_and_no_say_what_they_are_about() -> None:
+    spec = checked(
+        GRAPH.replace("when: $make.size", "when: $make.heavy").replace("small:", "false:").replace("large:", "true:")
+    ).spec
+    assert {label for label in edge_labels(spec).values() if label} == {"heavy: false", "heavy: true"}

@@ -198,6 +198,13 @@ FAN_OUT = {
     "a field of the items": ("$paint.items}}", "$paint.text}}", 10, "it gives $paint.items only"),
     "one item": ("painted: $paint.items}}", "painted: $paint.items.text}}", 10, "it gives $paint.items only"),
     "a list that may be absent": ("each: $cut.planks", "each: '$cut.planks?'", 9, "there must be a list"),
+    "question for each": (
+        "use: approve, with: {count: $inputs.count}",
+        "use: approve, each: $cut.planks, as: count",
+        8,
+        "tool 'approve' asks a person: node 'approve' cannot have 'each'",
+    ),
+    "question with a timeout": ("use: approve,", "use: approve, timeout: 9,", 8, "cannot have 'timeout'"),
     "list that is no field": ("each: $cut.planks", "each: $cut.names", 9, "$cut has no field 'names'"),
 }
 
