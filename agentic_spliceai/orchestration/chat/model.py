@@ -149,22 +149,24 @@ class ModelEngine:
         limits = self._limits
         calls = min(limits.model_calls, limits.session_model_calls - spent[0])
         tool_calls = min(limits.tool_calls, limits.session_tool_calls - spent[1])
+        # The middleware's types of state differ from each other, as create_agent's own signature does not allow.
+        middleware: list[Any] = [
+            ModelCallLimitMiddleware(run_limit=calls, exit_behavior="error"),
+            ToolCallLimitMiddleware(run_limit=tool_calls, exit_behavior="continue"),
+            ModelRetryMiddleware(
+                max_retries=limits.retries,
+                retry_on=_may_pass,
+                on_failure="error",
+                initial_delay=limits.retry_delay,
+                jitter=False,
+            ),
+            ToolErrorMiddleware(on_error=_told),
+        ]
         agent: Any = create_agent(
             self._model,
             agent_tools(work, proposals),
             system_prompt=self._system(known, calls, tool_calls),
-            middleware=[
-                ModelCallLimitMiddleware(run_limit=calls, exit_behavior="error"),
-                ToolCallLimitMiddleware(run_limit=tool_calls, exit_behavior="continue"),
-                ModelRetryMiddleware(
-                    max_retries=limits.retries,
-                    retry_on=_may_pass,
-                    on_failure="error",
-                    initial_delay=limits.retry_delay,
-                    jitter=False,
-                ),
-                ToolErrorMiddleware(on_error=_told),
-            ],
+            middleware=middleware,
         )
         # Variants are patient data: nothing goes to a tracing service, whatever the environment says.
         with tracing_context(enabled=False):

@@ -363,7 +363,8 @@ class ChatSession:
 
     def _open_run(self) -> tuple[str, str, str, dict[str, Any]] | None:
         """Return id, workflow, state and inputs of the last run of this conversation, if it has not ended."""
-        state, inputs = None, {}
+        state: tuple[str, str, str, dict[str, Any]] | None = None
+        inputs: dict[str, Any] = {}
         for message in self.messages:
             if message.kind == "run" and isinstance(message.payload, dict):
                 given = message.payload.get("inputs")

@@ -182,7 +182,7 @@ class _Completer:
 
     def _size(self) -> None:
         size = self.draft.size
-        if size in _SIZES:
+        if size is not None and size in _SIZES:
             rows, epochs = _SIZES[size]
             if self.max_variants is None:
                 self.max_variants = rows
