@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from agentic_spliceai import __version__
+from agentic_spliceai.cli_chat import add_chat
 from agentic_spliceai.cli_db import add_db
 from agentic_spliceai.cli_graph import add_graph
 from agentic_spliceai.cli_jobs import add_jobs
@@ -58,6 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     validate.set_defaults(handler=_validate)
     add_graph(commands)
     _add_runs(commands)
+    add_chat(commands)
     add_meta(commands)
     add_tools(commands)
     add_jobs(commands)
