@@ -6,7 +6,7 @@ Names come from the registries of the science and of the backends, and are looke
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -383,7 +383,14 @@ def _base_models() -> tuple[Named, ...]:
 
 
 def _backends() -> tuple[BackendWords, ...]:
-    return _BACKENDS
+    from agentic_spliceai.compute.registry import backends
+    from agentic_spliceai.settings import get_settings
+
+    usable = backends(get_settings().jobs_dir)
+    known = {words.name: replace(words, ready=words.name in usable) for words in _BACKENDS}
+    # One that is registered and has no words here costs money until it is said that it does not.
+    others = {name: BackendWords(name, (name,), name, paid=True) for name in usable if name not in known}
+    return (*known.values(), *others.values())
 
 
 _BACKENDS = (
@@ -402,7 +409,7 @@ _BACKENDS = (
         ),
         "this machine",
     ),
-    BackendWords("runpod", ("runpod", "run pod"), "RunPod", paid=True, ready=False),
+    BackendWords("runpod", ("runpod", "run pod"), "RunPod", paid=True),
 )
 
 __all__ = [

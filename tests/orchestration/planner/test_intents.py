@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +120,22 @@ def test_two_names_of_one_model_are_said() -> None:
     intent = OfflinePlanner().understand("compare the CNN and the gated CNN on MFASS")
     assert intent.plan is not None
     assert any("one model here" in note for note in intent.plan.notes)
+
+
+def test_a_place_that_is_not_set_up_is_refused() -> None:
+    words = replace(WORDS, backends=(WORDS.backends[0], replace(WORDS.backends[1], ready=False)))
+    intent = OfflinePlanner(words).understand("train the CNN on MFASS on RunPod under 5 dollars")
+    assert [refusal.field for refusal in intent.refusals] == ["backend"]
+    assert "this machine" in intent.refusals[0].advice
+
+
+def test_what_a_finished_plan_proposes_next_is_understood() -> None:
+    planner = OfflinePlanner(WORDS)
+    history = History(plan=planner.understand("train the CNN on MFASS with 2 seeds, 500 variants").plan)
+    for proposal in (
+        "the same with 3 seeds: with 2 the noise of training is hardly known",
+        "the same on all variants of mfass: on 500 the interval is too wide to decide",
+        "cnn on all variants of mfass, to see whether the gain holds",
+    ):
+        intent = planner.understand(proposal, history)
+        assert intent.plan is not None, (proposal, intent.refusals, intent.missing)
