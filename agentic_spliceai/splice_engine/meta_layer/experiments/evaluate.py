@@ -254,7 +254,7 @@ def _delta(prepared: Prepared, predictions: Mapping[str, Mapping[int, Scores]]) 
     results = {"Each seed": measured(test.model)}
     if len(test.model) > 1:
         results["Mean of the seeds"] = measured(test.mean)
-    caveats = ()
+    caveats: tuple[str, ...] = ()
     if task != "multi_task":
         caveats = (
             "The model predicts changes of splice-site probabilities; they were put on the scale of inclusion by least "

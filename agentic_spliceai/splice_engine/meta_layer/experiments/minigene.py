@@ -138,7 +138,7 @@ def _places(start: int, end: int, rng: np.random.Generator) -> list[int]:
         "exon": (start, end),
         "intron": (2, start - 20),
     }
-    names, shares = zip(*_AREAS, strict=True)
+    names, shares = [name for name, _ in _AREAS], [share for _, share in _AREAS]
     places: set[int] = set()
     while len(places) < VARIANTS_PER_EXON:
         low, high = reach[str(rng.choice(names, p=shares))]
