@@ -91,7 +91,7 @@ class PlainProgress(ProgressDisplay):
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._last = 0.0
-        self._last_progress: dict[str, float] = {}
+        self._last_progress: dict[str, tuple[float, str]] = {}
 
     def __call__(self, name: str, done: int, total: int | None) -> None:
         """Take the bytes done so far of a download."""
@@ -114,12 +114,12 @@ class PlainProgress(ProgressDisplay):
         self._line(f"  {start.step}{of}{again}: {start.purpose}")
 
     def step_progressed(self, step: Step, progress: ToolProgress) -> None:
-        """Say how far the step is, every ten seconds."""
-        now = time.monotonic()
-        if now - self._last_progress.get(str(step), -_SECONDS_BETWEEN_LINES) < _SECONDS_BETWEEN_LINES:
-            return
-        self._last_progress[str(step)] = now
-        self._line(f"  {step}: {_amount(progress)}")
+        """Say how far the step is, at most every ten seconds, and only what is new."""
+        now, text = time.monotonic(), f"  {step}: {_amount(progress)}"
+        last, said = self._last_progress.get(str(step), (-_SECONDS_BETWEEN_LINES, ""))
+        if now - last >= _SECONDS_BETWEEN_LINES and text != said:
+            self._last_progress[str(step)] = (now, text)
+            self._line(text)
 
     def step_ended(self, end: StepEnd) -> None:
         """Say how long it took."""
