@@ -339,6 +339,15 @@ def _print_summary(result: RunResult) -> None:
         found = Interpretation.model_validate_json(json.dumps(interpretation))
         Console().print(terminal_summary(found, paths))
         outputs = {"record": outputs["record"]} if outputs.get("record") else {}
+    elif outputs.get("summary"):
+        from rich.console import Console
+
+        from agentic_spliceai.reporting.terminal_experiment import terminal_experiment
+
+        shown = terminal_experiment(outputs)
+        if shown is not None:
+            Console().print(shown)
+            outputs = {name: outputs[name] for name in ("plan", "experiment") if outputs.get(name)}
     for name, value in outputs.items():
         print(f"{name}: {printable(value) if isinstance(value, str) else json_text(value)}")
     print(f"run: {result.run_id}")

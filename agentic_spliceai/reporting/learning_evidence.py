@@ -55,7 +55,7 @@ def _course(course: SeedCourse) -> Iterator[tuple[str, float | str, str]]:
     yield "epochs of the course", course.epochs, f"{course.epochs} epochs"
     yield "best validation", round(course.best, 6), f"{course.best:.4f}"
     yield "last validation", round(course.last, 6), f"{course.last:.4f}"
-    if course.epochs_saved is not None:
+    if course.epochs_saved:
         yield "epochs saved", course.epochs_saved, f"{course.epochs_saved} epochs"
     if course.train_at_best is not None and course.train_at_last is not None:
         yield "training loss at the best", round(course.train_at_best, 6), f"{course.train_at_best:.4f}"
