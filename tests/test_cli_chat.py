@@ -133,13 +133,13 @@ sys.exit(guarded(lambda: parsed.handler(parsed)))
 """
 
 
-@pytest.mark.slow
-def test_killed_while_it_runs_it_goes_on_with_the_same_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    output = tmp_path / "out.txt"
+def stopped_while_it_follows(folder: Path, how: signal.Signals) -> tuple[int, str]:
+    """Start an experiment in another process, send it a signal while its job runs, and return its status and output."""
+    output = folder / "out.txt"
     with output.open("w") as stream:
         process = subprocess.Popen(
             [sys.executable, "-c", COMMAND, "chat", "--approve", "--once", REAL],
-            cwd=tmp_path,
+            cwd=folder,
             env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
             stdout=stream,
             stderr=subprocess.STDOUT,
@@ -147,9 +147,21 @@ def test_killed_while_it_runs_it_goes_on_with_the_same_job(tmp_path: Path, capsy
         deadline = time.monotonic() + 120
         while "follow: " not in output.read_text() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.1)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert "submit: done" in output.read_text(), output.read_text()
+        process.send_signal(how)
+        return process.wait(timeout=60), output.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_stopped_while_it_runs_it_goes_on_with_the_same_job(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], how: signal.Signals
+) -> None:
+    status, said = stopped_while_it_follows(tmp_path, how)
+    assert "submit: done" in said
+    assert status == (130 if how is signal.SIGINT else -how)
+    if how is signal.SIGINT:
+        assert "A job that was started goes on" in said
+        assert "agentic-spliceai chat --resume" in said
     assert chat("--approve", "--resume", "latest", "--once", "list my experiments") == 0
     out = capsys.readouterr().out
     assert out.count("variant_aware on minigene, succeeded") == 1
