@@ -180,6 +180,7 @@ def comparison_evidence(
         contrasts = (arm.against_baseline, arm.against_base_model)
         unique = {contrast.other: contrast for contrast in contrasts if contrast is not None}
         differences += [_contrast(arm.label, contrast, comparison) for contrast in unique.values()]
+    differences += [_contrast(pair.label, pair.contrast, comparison) for pair in comparison.pairs]
     return difference_evidence(differences, source=source, created_at=created_at, digest=digest)
 
 

@@ -65,25 +65,27 @@ def comparison_table(comparison: Comparison, decisions: Mapping[str, Mapping[str
         table.add_row("base model", _number(base), "", "", "", "")
     for arm in comparison.arms:
         table.add_row(*_row(arm, decisions.get(arm.label)))
+    for pair in comparison.pairs:
+        table.add_row(Text(pair.label), "", *_beside(pair.contrast), "")
     return table
 
 
 def _row(arm: ComparedArm, decided: Mapping[str, Any] | None) -> tuple[str | Text, ...]:
     contrast = arm.against_baseline or arm.against_base_model
     decision = str(decided["decision"]) if decided else contrast.decision.value
-    floor = "not known" if contrast.noise_floor is None else _number(contrast.noise_floor)
     return (
         Text(arm.label),
         f"{_number(arm.value)}{_interval(arm.low, arm.high)}",
-        _difference(contrast),
-        Text(contrast.other),
-        floor,
+        *_beside(contrast),
         Text(decision, style=_STYLES.get(decision, "")),
     )
 
 
-def _difference(contrast: Contrast) -> str:
-    return f"{_number(contrast.difference, '+')}{_interval(contrast.low, contrast.high, '+')}"
+def _beside(contrast: Contrast) -> tuple[str, Text, str]:
+    """Return the difference, what it is to, and what seeds alone do."""
+    floor = "not known" if contrast.noise_floor is None else _number(contrast.noise_floor)
+    difference = f"{_number(contrast.difference, '+')}{_interval(contrast.low, contrast.high, '+')}"
+    return difference, Text(contrast.other), floor
 
 
 def _interval(low: float | None, high: float | None, sign: str = "") -> str:

@@ -102,6 +102,13 @@ class ComparedArm(_Frozen):
     reason: str | None = Field(default=None, description="Why there is no value.")
 
 
+class Pair(_Frozen):
+    """Two arms beside each other, where no arm is the baseline."""
+
+    label: str = Field(description="The arm with the better value.")
+    contrast: Contrast = Field(description="That arm against the other.")
+
+
 class Comparison(_Frozen):
     """Experiments on the same rows."""
 
@@ -110,6 +117,9 @@ class Comparison(_Frozen):
     part: str = Field(description="test or validation.")
     baseline: str | None = Field(description="Label of the arm that others are compared with; null: the base model.")
     arms: tuple[ComparedArm, ...] = Field(min_length=1)
+    pairs: tuple[Pair, ...] = Field(
+        default=(), description="Every two arms, where there is no baseline; intervals are of each pair alone."
+    )
     n: int = Field(ge=1, description="Rows.")
     positives: int | None = Field(description="True rows; null where the measure is not about true and false.")
     groups: int = Field(ge=1, description="Groups that the intervals are drawn over.")
@@ -184,6 +194,7 @@ def compare_results(
         part=part,
         baseline=baseline,
         arms=tuple(_arm(label, measured, metric, baseline, rows) for label in results),
+        pairs=_pairs(tuple(results), measured, metric, rows) if baseline is None else (),
         n=len(tables[first].truth),
         positives=int(tables[first].truth.sum()) if triage else None,
         groups=rows.present,
@@ -354,6 +365,22 @@ def _arm(
         against_base_model=base,
         reason=own.reason,
     )
+
+
+def _pairs(
+    labels: tuple[str, ...], measured: Mapping[tuple[str, str], _Measured], metric: str, rows: Rows
+) -> tuple[Pair, ...]:
+    """Compare every two arms, the better one first."""
+    sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
+    found = []
+    for one, other in combinations(labels, 2):
+        first, second = measured[one, "model"].value, measured[other, "model"].value
+        if first is None or second is None:
+            continue  # the arm itself says why it has no value
+        better, worse = (one, other) if sign * first >= sign * second else (other, one)
+        contrast = _contrast(better, measured[better, "model"], worse, measured[worse, "model"], metric, rows)
+        found.append(Pair(label=better, contrast=contrast))
+    return tuple(found)
 
 
 def _contrast(label: str, own: _Measured, name: str, other: _Measured, metric: str, rows: Rows) -> Contrast:

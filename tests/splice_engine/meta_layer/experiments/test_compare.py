@@ -41,6 +41,21 @@ def test_a_clear_gain_is_kept_and_its_numbers_are_right() -> None:
     assert (found.n, found.positives, found.groups) == (40, 20, 20)
 
 
+def test_two_arms_without_a_baseline_stand_beside_each_other_the_better_first() -> None:
+    found = compared(weak=hand_made_scores(right(0.5), right(0.5)), good=hand_made_scores(right(1.0), right(0.95)))
+    (pair,) = found.pairs
+    assert (pair.label, pair.contrast.other) == ("good", "weak")
+    assert pair.contrast.difference == pytest.approx(0.475)
+    assert pair.contrast.decision is Decision.KEEP
+    (error,) = compared(
+        "brier", weak=hand_made_scores(right(0.5), right(0.5)), good=hand_made_scores(right(1.0), right(0.95))
+    ).pairs
+    assert error.label == "good"
+    assert error.contrast.difference is not None
+    assert error.contrast.difference < 0
+    assert compared(baseline="weak", weak=hand_made_scores(right(0.5)), good=hand_made_scores(right(1.0))).pairs == ()
+
+
 def test_a_loss_is_discarded() -> None:
     found = compared(baseline="old", old=hand_made_scores(right(1.0), right(1.0)),
                      new=hand_made_scores(right(0.5), right(0.5)))  # fmt: skip
