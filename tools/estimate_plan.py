@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import Field
 
 from agentic_spliceai.records.plan import PlanEstimate
@@ -9,8 +11,15 @@ from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.experiments import PLAN, job_of
 from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
 
+if TYPE_CHECKING:
+    from agentic_spliceai.splice_engine.meta_layer.experiments.estimate import PastRun
+    from agentic_spliceai.splice_engine.meta_layer.experiments.spec import ExperimentSpec
+
 #: Local work that is expected to end within this many seconds, and costs nothing, needs no approval by itself.
 SHORT = 600.0
+
+#: Most runs that are looked at for how long such work took before.
+_LOOKED_AT = 20
 
 
 class EstimatePlanArgs(ToolModel):
@@ -35,7 +44,7 @@ def run(args: EstimatePlanArgs, context: ToolContext) -> EstimatePlanResult:
     bases: list[str] = []
     warnings: list[str] = []
     for arm in plan.arms:
-        time = estimate_seconds(arm.spec, plan.device)
+        time = estimate_seconds(arm.spec, plan.device, _history(arm.spec, context))
         low, expected, high = low + time.low, expected + time.expected, high + time.high
         job = job_of(plan, arm, "estimate", context)
         price = context.jobs.estimate(job, time.expected, plan.backend)
@@ -60,6 +69,20 @@ def run(args: EstimatePlanArgs, context: ToolContext) -> EstimatePlanResult:
         warnings=tuple(warnings),
     )
     return EstimatePlanResult(estimate=estimate, needs_approval=usd_high > 0 or expected > SHORT)
+
+
+def _history(spec: ExperimentSpec, context: ToolContext) -> tuple[PastRun, ...]:
+    """Return how long recorded runs of the same model on the same data took."""
+    from agentic_spliceai.splice_engine.meta_layer.experiments.estimate import PastRun
+
+    store = context.records.experiments
+    runs = store.list(task=spec.task.value, dataset=spec.dataset, status="succeeded", limit=_LOOKED_AT)
+    details = [store.get(run.id) for run in runs if run.model == spec.model]
+    return tuple(
+        PastRun(spec=detail.spec, device=detail.device, seconds=detail.seconds)
+        for detail in details
+        if detail.device is not None and detail.seconds is not None
+    )
 
 
 TOOL = ToolSpec(

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 PLAN = "Id of a recorded plan, or an unambiguous beginning of it."
 
 #: What a job of an experiment leaves that is worth keeping.
-OUTPUTS = ("result.json", "metrics.jsonl", "scores.npz", "*.md", "ensemble/*.safetensors", "checkpoints/*.safetensors")
+OUTPUTS = (
+    "result.json",
+    "metrics.jsonl",
+    "evaluation.json",
+    "scores.npz",
+    "*.md",
+    "ensemble/*.safetensors",
+    "checkpoints/*.safetensors",
+)
 
 
 class PlanError(SpliceEngineError):
