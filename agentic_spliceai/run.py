@@ -150,19 +150,13 @@ def execute(request: Request, started: StartedRun) -> int:
     inputs = _inputs(graph, request) if graph is not None else {}
     # From here on it takes a moment: LangGraph, the database and the science are loaded.
     from agentic_spliceai.orchestration.errors import PausedRun
-    from agentic_spliceai.orchestration.planner.offline import OfflinePlanner
     from agentic_spliceai.orchestration.progress import progress_display
     from agentic_spliceai.orchestration.runner import resume_run, run_graph
     from agentic_spliceai.tools.context import Resources, ToolContext
 
     display = progress_display(quiet=request.quiet)
     started.kept = request.keep_record
-    context = ToolContext(
-        Resources(progress=display),
-        keep_record=request.keep_record,
-        ask=_asker(request, display),
-        planner=OfflinePlanner(),
-    )
+    context = ToolContext(Resources(progress=display), keep_record=request.keep_record, ask=_asker(request, display))
     try:
         if graph is not None:
             result = run_graph(graph, inputs, context, observers=[started, display])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from agentic_spliceai.records.errors import UnknownRunError
+from agentic_spliceai.records.errors import UnknownRecordError
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolArgumentError, ToolModel, ToolSpec
 
@@ -43,7 +43,7 @@ def run(args: ChooseRunsArgs, context: ToolContext) -> ChooseRunsResult:
 
     Raises
     ------
-    UnknownRunError
+    UnknownRecordError
         If an id is not known, or nothing fits the question.
     """
     if args.text is not None and args.text.strip():
@@ -54,7 +54,7 @@ def run(args: ChooseRunsArgs, context: ToolContext) -> ChooseRunsResult:
         raise ToolArgumentError("choose_runs needs ids or a question.", "Give runs=ID,ID or question=...")
     runs = [run for run in context.records.experiments.list(limit=200) if run.status == "succeeded"]
     if not runs:
-        raise UnknownRunError("no experiment has left a result yet.", "Plan one: agentic-spliceai chat.")
+        raise UnknownRecordError("no experiment has left a result yet.", "Plan one: agentic-spliceai chat.")
     words = set(_WORD.findall(args.question.lower()))
     scored = [(len(words & _words(run)), run) for run in runs]
     best = max(score for score, _ in scored)

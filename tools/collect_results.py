@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, ValidationError
 
+from agentic_spliceai.compute.errors import JobFailedError
 from agentic_spliceai.compute.types import RESULT_FILE, JobState
+from agentic_spliceai.records.plan import RunDecision
 from agentic_spliceai.splice_engine.meta_layer.experiments.result import ExperimentResult
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.experiments import results_folder
@@ -41,15 +43,27 @@ class CollectResultsResult(ToolModel):
     """What was recorded."""
 
     runs: tuple[CollectedRun, ...] = Field(min_length=1, description="One an arm.")
-    run_ids: tuple[str, ...] = Field(description="Those that left a result.")
-    outcome: Literal["some", "none"] = Field(description="Whether any arm left a result.")
+    run_ids: tuple[str, ...] = Field(min_length=1, description="Those that left a result.")
 
 
 def run(args: CollectResultsArgs, context: ToolContext) -> CollectResultsResult:
-    """Record each run; repeated it records nothing twice."""
+    """Record each run; repeated it records nothing twice.
+
+    Raises
+    ------
+    JobFailedError
+        If no job left a result, after each has been recorded as crashed.
+    FetchError, ArtifactError
+        If what a job left cannot be brought back as it was.
+    """
     runs = tuple(_collect(ended, context) for ended in args.jobs)
     good = tuple(run.run_id for run in runs if run.status == "succeeded")
-    return CollectResultsResult(runs=runs, run_ids=good, outcome="some" if good else "none")
+    if not good:
+        why = "; ".join(f"{run.label}: {run.message}" for run in runs)
+        raise JobFailedError(
+            f"no arm left a result ({why}).", f"Their output: agentic-spliceai jobs logs {args.jobs[0].job_id}"
+        )
+    return CollectResultsResult(runs=runs, run_ids=good)
 
 
 def _collect(ended: EndedJob, context: ToolContext) -> CollectedRun:
@@ -107,6 +121,7 @@ def _failed(ended: EndedJob, job: JobRecord, error: RecordedError, context: Tool
         seconds=seconds,
         cost_usd=job.cost_usd,
     )
+    context.records.experiments.decide(ended.run_id, RunDecision.CRASH, error.message)
     return CollectedRun(
         label=ended.label,
         run_id=ended.run_id,

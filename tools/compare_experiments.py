@@ -50,7 +50,7 @@ def run(args: CompareExperimentsArgs, context: ToolContext) -> CompareExperiment
 
     Raises
     ------
-    UnknownRunError
+    UnknownRecordError
         If there is no such run.
     RecordError
         If a run left no result or no scores.

@@ -49,7 +49,7 @@ def run(args: ExplainResultArgs, context: ToolContext) -> ExplainResultResult:
 
     Raises
     ------
-    UnknownRunError
+    UnknownRecordError
         If there is no such run.
     """
     details = [context.records.experiments.get(name) for name in args.runs]
