@@ -36,7 +36,7 @@ class EstimatePlanResult(ToolModel):
 
 
 def run(args: EstimatePlanArgs, context: ToolContext) -> EstimatePlanResult:
-    """Add up the arms; raises `UnknownRecordError` for an unknown plan, and the errors of the backend that names the price."""
+    """Add up the arms; raises `UnknownRecordError` for an unknown plan, and `UnknownBackendError`."""
     from agentic_spliceai.splice_engine.meta_layer.experiments.estimate import estimate_seconds
 
     plan = context.records.plans.get(args.plan_id)
