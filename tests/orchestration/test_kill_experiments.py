@@ -18,7 +18,6 @@ from agentic_spliceai.orchestration.validator import load_graph
 from agentic_spliceai.records.store import RecordStore
 from tests.orchestration.killing import (
     AFTER,
-    BEFORE,
     PAUSED,
     Case,
     Outcome,
@@ -83,8 +82,8 @@ def check(case: Case, outcome: Outcome, whole: Outcome) -> None:
 
 
 PLACES = every_step(load_graph("plan_experiment"))
-#: Where a mistake would cost most: a job that is started and not known, and one that is followed by nobody.
-DEAREST = [("submit", AFTER), ("follow", BEFORE)]
+#: Where a mistake would cost most: a job that is started and not known.
+DEAREST = [("submit", AFTER)]
 
 
 @pytest.mark.parametrize(("step", "phase"), DEAREST)
@@ -104,6 +103,26 @@ def test_killed_at_any_step(tmp_path: Path, whole: tuple[Case, Outcome], step: s
     check(case, resumed(case, run_id), whole[1])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["plan", "estimate", "submit", "follow", "collect", "explain"])
+def test_a_named_experiment_killed_after_any_step(tmp_path: Path, whole: tuple[Case, Outcome], step: str) -> None:
+    """Short work that costs nothing, which starts without a question."""
+    experiment = tmp_path / "tiny.yaml"
+    experiment.write_text(
+        "{name: tiny, task: triage, dataset: minigene, model: variant_aware, options: {width: 8, blocks: 1}, "
+        "training: {max_epochs: 1}, seeds: [1], max_variants: 200, draws: 100}"
+    )
+    case = warm(Case("train_and_evaluate", {"experiment": str(experiment)}, tmp_path, approve=False), whole[0])
+    outcome = resumed(case, killed_at(case, step, AFTER))
+    assert outcome.outputs is not None
+    assert "reached a PR-AUC" in outcome.outputs["summary"]
+    store = store_of(case)
+    (job,), (run,) = store.jobs.list(), store.experiments.list()
+    assert (job.state, run.status, store.experiments.get(run.id).approval_id) == ("succeeded", "succeeded", None)
+    store.close()
+
+
+@pytest.mark.slow
 def test_killed_while_it_waits_for_approval(tmp_path: Path, whole: tuple[Case, Outcome]) -> None:
     case = warm(Case("plan_experiment", {"request": REQUEST}, tmp_path, approve=False), whole[0])
     run_id = killed_at(case, "approve", PAUSED)
