@@ -1,6 +1,7 @@
 # Two commands do everything: `make interpret` and `make test`. Both make the environment first, if it is not there.
-PYTHON ?= python3
 VENV ?= .venv
+# The first python3 that is not the environment's own: that one has no pip, and `activate` puts it first.
+PYTHON ?= $(shell PATH="$$(printf %s "$$PATH" | tr ':' '\n' | grep -vxF '$(abspath $(VENV))/bin' | paste -sd: -)"; command -v python3)
 BIN := $(VENV)/bin
 ARGS ?=
 
