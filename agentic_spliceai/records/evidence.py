@@ -6,8 +6,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 
 class _Frozen(BaseModel):
@@ -35,7 +36,7 @@ class Evidence(_Frozen):
     """One fact.
 
     `display` is what stands in a text; it is made by code from `value`, never typed. Make one with `make_evidence`,
-    which gives it its id.
+    which gives it its id: an id that the content does not give is refused wherever evidence is made or read.
     """
 
     id: str = Field(pattern=r"^E-[0-9a-f]{8}$", description="Short id, from the content: one fact has one id.")
@@ -51,6 +52,28 @@ class Evidence(_Frozen):
     source_sha256: str | None = Field(default=None, description="Digest of what it was read from.")
     created_at: AwareDatetime
 
+    @model_validator(mode="after")
+    def _its_own_id(self) -> Self:
+        own = _id_of(self.kind, self.statement, self.value, self.display, self.source, self.source_sha256)
+        if self.id != own:
+            raise ValueError(f"the id {self.id} is not the one that its content gives: evidence is made by tools only")
+        return self
+
+
+def _id_of(
+    kind: EvidenceKind, statement: str, value: JsonValue, display: str, source: str, source_sha256: str | None
+) -> str:
+    content: Mapping[str, JsonValue] = {
+        "kind": kind.value,
+        "statement": statement,
+        "value": value,
+        "display": display,
+        "source": source,
+        "source_sha256": source_sha256,
+    }
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
+    return f"E-{digest[:8]}"
+
 
 def make_evidence(
     kind: EvidenceKind,
@@ -65,17 +88,8 @@ def make_evidence(
     source_sha256: str | None = None,
 ) -> Evidence:
     """Return a piece of evidence with the id that its content gives it."""
-    content: Mapping[str, JsonValue] = {
-        "kind": kind.value,
-        "statement": statement,
-        "value": value,
-        "display": display,
-        "source": source,
-        "source_sha256": source_sha256,
-    }
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
     return Evidence(
-        id=f"E-{digest[:8]}",
+        id=_id_of(kind, statement, value, display, source, source_sha256),
         kind=kind,
         statement=statement,
         value=value,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agentic_spliceai.records.evidence import ClaimStatus, Evidence
+from agentic_spliceai.records.evidence import ClaimStatus, Evidence, make_evidence
 from agentic_spliceai.reporting.claims import verify_text
 from agentic_spliceai.reporting.evidence import Facts, interpretation_evidence
 from agentic_spliceai.reporting.summary import summarise_interpretation
@@ -203,7 +203,9 @@ def test_every_outcome_can_be_told(tmp_path: Path) -> None:
 
 def test_a_sentence_of_the_rules_that_does_not_pass_is_left_out_and_that_is_said(tmp_path: Path) -> None:
     broken = tuple(
-        item.model_copy(update={"display": "<b>exon</b>"})
+        make_evidence(
+            item.kind, item.statement, item.value, "<b>exon</b>", source=item.source, created_at=item.created_at
+        )
         if item.statement == "MYBPC3: likeliest event, exon"
         else item
         for item in EVIDENCE
