@@ -63,6 +63,14 @@ def add_tools(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--allow", metavar="EFFECT", nargs="+", default=[], help=f"side effects that are allowed too; {_HARMLESS}"
     )
     serve.add_argument(
+        "--read", metavar="FOLDER", nargs="+", type=Path, default=[],
+        help="folders that may be read too, beside the data folder, the mirror and the working folder",
+    )  # fmt: skip
+    serve.add_argument(
+        "--write", metavar="FOLDER", nargs="+", type=Path, default=[],
+        help="folders that may be written to too, beside the reports and the data folder",
+    )  # fmt: skip
+    serve.add_argument(
         "--no-record", dest="keep_record", action="store_false", help="keep neither records nor artifacts"
     )
     serve.set_defaults(handler=_serve)
@@ -182,11 +190,13 @@ def _may_call(tool: AnyTool, yes: bool) -> None:
 def _serve(arguments: argparse.Namespace) -> int:
     from agentic_spliceai.tools.context import Resources, ToolContext
     from agentic_spliceai.tools.mcp import mcp_server
+    from agentic_spliceai.tools.offered import AgentFolders
     from agentic_spliceai.tools.registry import default_registry
 
     allow = {*_harmless(), *(_effect(name) for name in arguments.allow)}
     context = ToolContext(Resources(), keep_record=arguments.keep_record)
-    server = mcp_server(default_registry(), context, allow, arguments.only)
+    folders = AgentFolders.of(context.settings, arguments.read, arguments.write)
+    server = mcp_server(default_registry(), context, allow, arguments.only, folders=folders)
     server.run(transport="stdio", show_banner=False)
     return EXIT_OK
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -12,7 +12,7 @@ from agentic_spliceai.splice_engine.meta_layer.experiments.result import Figure
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.experiments import results_folder
 from agentic_spliceai.tools.interaction import ToolProgress
-from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
+from agentic_spliceai.tools.spec import CostClass, PathAccess, SideEffect, ToolModel, ToolSpec
 
 if TYPE_CHECKING:
     from agentic_spliceai.splice_engine.meta_layer.evaluation.results import Estimate
@@ -24,7 +24,7 @@ MEASURES = ("pr_auc", "roc_auc", "top_k", "f1", "detection_rate", "false_positiv
 class EvaluateArgs(ToolModel):
     """The model, and what it is measured on."""
 
-    model: str = Field(
+    model: Annotated[str, PathAccess.READ] = Field(
         min_length=1, description="A checkpoint, the folder of an ensemble, or the id of an experiment run."
     )
     dataset: str = Field(min_length=1, description="Data set by name: minigene, mfass, ...")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
 
-from pydantic import Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from agentic_spliceai.splice_engine.errors import SpliceEngineError
 from agentic_spliceai.tools.context import ToolContext
@@ -55,6 +55,7 @@ def attempt(
     values: object,
     context: ToolContext,
     *,
+    check: Callable[[BaseModel], None] | None = None,
     pass_on: tuple[type[Exception], ...] = (),
 ) -> dict[str, JsonValue] | ToolFailure:
     """Check the arguments, run the tool and return its result as JSON-able values, or why there is none.
@@ -69,11 +70,15 @@ def attempt(
         Its arguments by name, as they came: JSON-able values, or a text with a JSON object.
     context
         What the tool sees.
+    check
+        Raises a typed error where the caller may not give these arguments.
     pass_on
         Exceptions that are no failures, such as a pause to ask a person.
     """
     try:
         arguments = tool.parse_args(_mapping(tool, values))
+        if check is not None:
+            check(arguments)
         return tool.dump_result(tool.call(arguments, context))
     except pass_on:
         raise

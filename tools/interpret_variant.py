@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from agentic_spliceai.records.interpretation import GeneInterpretation, Interpretation
@@ -21,7 +23,7 @@ from agentic_spliceai.tools import (
 )
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.meta import MODEL
-from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
+from agentic_spliceai.tools.spec import CostClass, PathAccess, SideEffect, ToolModel, ToolSpec
 from agentic_spliceai.tools.triage_variant import TriageVerdict
 from agentic_spliceai.tools.types import TRANSCRIPT, WEIGHTS, GenomeArgs
 
@@ -31,10 +33,10 @@ class InterpretVariantArgs(GenomeArgs):
 
     text: str = Field(min_length=1, description="chr3-37012011-A-G, SPDI, HGVS (NM_...:c.) or a VCF line.")
     base_model: str = Field(default="small", min_length=1, description="Base model of the registry.")
-    weights: str | None = Field(default=None, description=WEIGHTS)
+    weights: Annotated[str | None, PathAccess.READ] = Field(default=None, description=WEIGHTS)
     transcript: str | None = Field(default=None, description=TRANSCRIPT)
     distance: int = Field(default=500, ge=1, le=10_000, description="How far from the variant changes are sought, nt.")
-    model: str | None = Field(default=None, description=MODEL)
+    model: Annotated[str | None, PathAccess.READ] = Field(default=None, description=MODEL)
 
 
 class LargestChange(ToolModel):

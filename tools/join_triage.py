@@ -7,7 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -18,7 +18,7 @@ from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.interaction import ToolProgress
 from agentic_spliceai.tools.plain_text import json_text
 from agentic_spliceai.tools.result_file import refuse_to_overwrite, result_file
-from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolArgumentError, ToolModel, ToolSpec
+from agentic_spliceai.tools.spec import CostClass, PathAccess, SideEffect, ToolArgumentError, ToolModel, ToolSpec
 from agentic_spliceai.tools.triage_rows import (
     COLUMNS,
     SHA256,
@@ -38,10 +38,14 @@ Order = Literal["input", "rank"]
 class JoinTriageArgs(ToolModel):
     """The parts, and where the table goes."""
 
-    source: str = Field(min_length=1, description="The file that was triaged; it is never written over.")
+    source: Annotated[str, PathAccess.READ] = Field(
+        min_length=1, description="The file that was triaged; it is never written over."
+    )
     inputs: int = Field(ge=0, description="How many inputs it has, as split_vcf counted: none may be missing.")
     chunks: tuple[TriagedChunk, ...] = Field(description="The triaged parts, as triage_chunk returns them.")
-    out: str | None = Field(default=None, description="Folder for the files; null is one in the reports folder.")
+    out: Annotated[str | None, PathAccess.WRITE] = Field(
+        default=None, description="Folder for the files; null is one in the reports folder."
+    )
     order: Order = Field(default="input", description="input: as in the file; rank: most likely altering first.")
 
 

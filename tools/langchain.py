@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.failure import ToolFailure, attempt, failure_of
-from agentic_spliceai.tools.offered import HARMLESS, LARGEST, content_of, description, ids_in, offered
+from agentic_spliceai.tools.offered import HARMLESS, LARGEST, AgentFolders, content_of, description, ids_in, offered
 from agentic_spliceai.tools.plain_text import json_text
 from agentic_spliceai.tools.registry import AnyTool
 from agentic_spliceai.tools.spec import SideEffect
@@ -27,6 +27,7 @@ def as_langchain_tools(
     *,
     largest: int = LARGEST,
     context_of: ContextOf | None = None,
+    folders: AgentFolders | None = None,
 ) -> list[BaseTool]:
     """Return tools for a chat model: the same definitions, arguments and results as everywhere else.
 
@@ -48,6 +49,8 @@ def as_langchain_tools(
         Characters of a content; a larger result is kept as an artifact and referred to.
     context_of
         Gives another context for each call, for example one that shows progress.
+    folders
+        Where a model may have files read and written; by default `AgentFolders.of` the context's settings.
 
     Raises
     ------
@@ -55,10 +58,11 @@ def as_langchain_tools(
         As `tools.offered.offered`.
     """
     make = context_of or (lambda tool: context.at(tool.name))
-    return [_wrapped(tool, make, largest) for tool in offered(registry, allow, names)]
+    within = folders or AgentFolders.of(context.settings)
+    return [_wrapped(tool, make, largest, within) for tool in offered(registry, allow, names)]
 
 
-def _wrapped(tool: AnyTool, context_of: ContextOf, largest: int) -> BaseTool:
+def _wrapped(tool: AnyTool, context_of: ContextOf, largest: int, folders: AgentFolders) -> BaseTool:
     from langchain_core.tools import BaseTool, ToolException
     from langgraph.errors import GraphBubbleUp
 
@@ -75,7 +79,7 @@ def _wrapped(tool: AnyTool, context_of: ContextOf, largest: int) -> BaseTool:
 
         def _run(self, given: object) -> tuple[str, dict[str, Any]]:
             context = context_of(tool)
-            outcome = attempt(tool, given, context, pass_on=(GraphBubbleUp,))
+            outcome = attempt(tool, given, context, check=folders.check, pass_on=(GraphBubbleUp,))
             if isinstance(outcome, ToolFailure):
                 raise _failed(outcome)
             try:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from agentic_spliceai.splice_engine.errors import NotScored, SpliceEngineError
 from agentic_spliceai.tools.context import ToolContext
-from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
+from agentic_spliceai.tools.spec import CostClass, PathAccess, SideEffect, ToolModel, ToolSpec
 
 _CHECKED_ROWS = 2_000
 _SHOWN_CHROMOSOMES = 100
@@ -18,7 +18,7 @@ _SHOWN_CHROMOSOMES = 100
 class LoadArtifactsArgs(ToolModel):
     """The folder, and what to look at in it."""
 
-    folder: str = Field(
+    folder: Annotated[str, PathAccess.READ] = Field(
         min_length=1, description="Folder with analysis_sequences_*.tsv, as `meta artifacts` writes it."
     )
     chromosomes: tuple[str, ...] = Field(default=(), description="Check rows of these only; by default of all.")

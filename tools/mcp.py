@@ -11,7 +11,7 @@ from agentic_spliceai.splice_engine.errors import MissingExtraError
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.failure import ToolFailure, attempt, failure_of
 from agentic_spliceai.tools.interaction import Listener, ToolProgress
-from agentic_spliceai.tools.offered import HARMLESS, LARGEST, content_of, description, offered
+from agentic_spliceai.tools.offered import HARMLESS, LARGEST, AgentFolders, content_of, description, offered
 from agentic_spliceai.tools.plain_text import json_text
 from agentic_spliceai.tools.registry import AnyTool
 from agentic_spliceai.tools.spec import SideEffect
@@ -35,6 +35,7 @@ def mcp_server(
     names: Iterable[str] | None = None,
     *,
     largest: int = LARGEST,
+    folders: AgentFolders | None = None,
 ) -> FastMCP:
     """Return a server with the tools; its `run` serves standard input and output.
 
@@ -53,6 +54,8 @@ def mcp_server(
         Only these tools.
     largest
         Characters of a text.
+    folders
+        Where a client may have files read and written; by default `AgentFolders.of` the context's settings.
 
     Raises
     ------
@@ -68,12 +71,13 @@ def mcp_server(
             "The MCP server needs fastmcp, which is not installed.", "pip install 'agentic-spliceai[mcp]'"
         ) from error
     server: FastMCP = FastMCP(name="agentic-spliceai", version=__version__, instructions=_INSTRUCTIONS)
+    within = folders or AgentFolders.of(context.settings)
     for tool in offered(registry, allow, names):
-        server.add_tool(_wrapped(tool, context, largest))
+        server.add_tool(_wrapped(tool, context, largest, within))
     return server
 
 
-def _wrapped(tool: AnyTool, context: ToolContext, largest: int) -> Tool:
+def _wrapped(tool: AnyTool, context: ToolContext, largest: int, folders: AgentFolders) -> Tool:
     from anyio import to_thread
     from fastmcp.tools import Tool, ToolResult
 
@@ -83,7 +87,7 @@ def _wrapped(tool: AnyTool, context: ToolContext, largest: int) -> Tool:
         async def run(self, arguments: dict[str, Any]) -> ToolResult:
             seen = context.at(tool.name, listen=_listener())
             # In a thread: a call may take minutes, and the server has to answer meanwhile.
-            values = await to_thread.run_sync(functools.partial(attempt, tool, arguments, seen))
+            values = await to_thread.run_sync(functools.partial(attempt, tool, arguments, seen, check=folders.check))
             if isinstance(values, ToolFailure):
                 return _failed(values)
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -11,7 +11,7 @@ from agentic_spliceai.splice_engine.meta_layer.experiments.library import load_e
 from agentic_spliceai.splice_engine.meta_layer.experiments.spec import ExperimentTask
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.make_plan import MakePlanResult
-from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
+from agentic_spliceai.tools.spec import CostClass, PathAccess, SideEffect, ToolModel, ToolSpec
 
 #: The measure that decides, by task.
 METRICS = {ExperimentTask.TRIAGE: "pr_auc", ExperimentTask.DELTA: "pearson", ExperimentTask.SITES: "pr_auc"}
@@ -20,7 +20,9 @@ METRICS = {ExperimentTask.TRIAGE: "pr_auc", ExperimentTask.DELTA: "pearson", Exp
 class PlanOneArgs(ToolModel):
     """The experiment, where it runs, and its limits."""
 
-    experiment: str = Field(min_length=1, description="Name of an experiment, or the path of a YAML file with one.")
+    experiment: Annotated[str, PathAccess.READ] = Field(
+        min_length=1, description="Name of an experiment, or the path of a YAML file with one."
+    )
     backend: str = Field(default="local", min_length=1, description="Where it runs.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="What it runs on there.")
     budget_usd: float = Field(default=0.0, ge=0, description="Most that it may cost, US dollars.")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from agentic_spliceai.splice_engine.meta_layer.results import DeltaPrediction, MetaStatus
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.meta import MODEL, base_model_of, find_meta_model, no_trained_model, not_judged
-from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
+from agentic_spliceai.tools.spec import CostClass, PathAccess, SideEffect, ToolModel, ToolSpec
 from agentic_spliceai.tools.types import GeneDeltaPrediction, GeneScore, GenomeArgs
 
 
@@ -15,7 +17,7 @@ class PredictDeltaArgs(GenomeArgs):
     """Scores, the genome that they were made on, and the model to predict with."""
 
     scores: tuple[GeneScore, ...] = Field(min_length=1, description="The base model's scores, one a gene.")
-    model: str | None = Field(default=None, description=MODEL)
+    model: Annotated[str | None, PathAccess.READ] = Field(default=None, description=MODEL)
 
 
 class PredictDeltaResult(ToolModel):

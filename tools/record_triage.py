@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from agentic_spliceai.tools.context import ToolContext
-from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolArgumentError, ToolModel, ToolSpec
+from agentic_spliceai.tools.spec import CostClass, PathAccess, SideEffect, ToolArgumentError, ToolModel, ToolSpec
 from agentic_spliceai.tools.triage_rows import SHA256, Verdict, read_rows
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ _AT_ONCE = 500
 class RecordTriageArgs(ToolModel):
     """What was made."""
 
-    table: str = Field(min_length=1, description="The table that join_triage wrote.")
+    table: Annotated[str, PathAccess.READ] = Field(min_length=1, description="The table that join_triage wrote.")
     table_sha256: str = Field(pattern=SHA256, description="Its digest.")
-    lines: str = Field(min_length=1, description="The same as JSON lines.")
+    lines: Annotated[str, PathAccess.READ] = Field(min_length=1, description="The same as JSON lines.")
     lines_sha256: str = Field(pattern=SHA256, description="Their digest.")
-    summary: str = Field(min_length=1, description="The summary.")
+    summary: Annotated[str, PathAccess.READ] = Field(min_length=1, description="The summary.")
 
 
 class RecordTriageResult(ToolModel):

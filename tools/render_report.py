@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
 from agentic_spliceai.records.interpretation import Interpretation
 from agentic_spliceai.splice_engine.base_layer.results import VariantTracks
 from agentic_spliceai.tools.context import ToolContext
-from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
+from agentic_spliceai.tools.spec import CostClass, PathAccess, SideEffect, ToolModel, ToolSpec
 
 
 class RenderReportArgs(ToolModel):
     """The interpretation and where to write."""
 
     interpretation: Interpretation = Field(description="What to report.")
-    out: str | None = Field(default=None, description="Folder to write to; null is the reports folder of the settings.")
+    out: Annotated[str | None, PathAccess.WRITE] = Field(
+        default=None, description="Folder to write to; null is the reports folder of the settings."
+    )
 
 
 class ReportFiles(ToolModel):

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -22,7 +22,7 @@ from agentic_spliceai.splice_engine.genome.variant_parsing import RawVariant
 from agentic_spliceai.tools.batch import BatchInput, BatchResult, score_inputs, write_results
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.interaction import ToolProgress
-from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolArgumentError, ToolModel, ToolSpec
+from agentic_spliceai.tools.spec import CostClass, PathAccess, SideEffect, ToolArgumentError, ToolModel, ToolSpec
 from agentic_spliceai.tools.types import TRANSCRIPT, WEIGHTS, GenomeArgs
 
 LONGEST = 2_000
@@ -42,7 +42,7 @@ class SaturateRegionArgs(GenomeArgs):
     transcript: str | None = Field(default=None, description=TRANSCRIPT)
     flank: int = Field(default=50, ge=0, le=LONGEST, description="Bases beside the exon, on either side, nt.")
     base_model: str = Field(default="small", min_length=1, description="Base model of the registry.")
-    weights: str | None = Field(default=None, description=WEIGHTS)
+    weights: Annotated[str | None, PathAccess.READ] = Field(default=None, description=WEIGHTS)
     distance: int = Field(default=50, ge=1, le=10_000, description="How far from a change its effect is sought, nt.")
     masked: bool = Field(default=False, description="Leave out gains at annotated sites and losses elsewhere.")
     top: int = Field(default=20, ge=0, le=100, description="How many of the largest changes to return.")

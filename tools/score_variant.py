@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
 from agentic_spliceai.splice_engine.base_layer.results import SpliceDelta
 from agentic_spliceai.splice_engine.genome.types import Variant
 from agentic_spliceai.tools.context import ToolContext
-from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
+from agentic_spliceai.tools.spec import CostClass, PathAccess, SideEffect, ToolModel, ToolSpec
 from agentic_spliceai.tools.types import TRANSCRIPT, WEIGHTS, GeneScore, GenomeArgs
 
 
@@ -19,7 +20,7 @@ class ScoreVariantArgs(GenomeArgs):
 
     variant: Variant = Field(description="The variant, normalised.")
     base_model: str = Field(min_length=1, description="Base model of the registry: small, openspliceai, spliceai, ...")
-    weights: str | None = Field(default=None, description=WEIGHTS)
+    weights: Annotated[str | None, PathAccess.READ] = Field(default=None, description=WEIGHTS)
     transcript: str | None = Field(default=None, description=TRANSCRIPT)
     distance: int = Field(default=50, ge=1, le=10_000, description="How far from the variant changes are sought, nt.")
 

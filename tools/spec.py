@@ -43,6 +43,16 @@ class CostClass(StrEnum):
     HOURS = "hours"
 
 
+class PathAccess(StrEnum):
+    """What a tool does with the file or folder that an argument names: metadata of the field, `Annotated[str, ...]`.
+
+    People and workflows give any path; an agent only what `offered.AgentFolders` allows.
+    """
+
+    READ = "read"
+    WRITE = "write"
+
+
 class ToolModel(BaseModel):
     """Base of every tool's arguments and result: frozen, and no field that is not declared."""
 
@@ -91,6 +101,8 @@ class ToolSpec(Generic[ArgsT, ResultT]):
         `(args, context) -> result`.
     asks
         Whether it asks a person (`context.ask`); a workflow pauses there.
+    internal
+        A step of workflows that believes the results which it is given by value; never offered to a language model.
 
     Raises
     ------
@@ -106,6 +118,7 @@ class ToolSpec(Generic[ArgsT, ResultT]):
     cost_class: CostClass
     function: Callable[[ArgsT, ToolContext], ResultT]
     asks: bool = False
+    internal: bool = False
 
     def __post_init__(self) -> None:
         problems = [

@@ -5,13 +5,14 @@ from __future__ import annotations
 import tempfile
 from itertools import islice
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
 from agentic_spliceai.tools.batch import read_inputs
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.interaction import ToolProgress
-from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolArgumentError, ToolModel, ToolSpec
+from agentic_spliceai.tools.spec import CostClass, PathAccess, SideEffect, ToolArgumentError, ToolModel, ToolSpec
 from agentic_spliceai.tools.triage_rows import VcfChunk, input_line
 
 _MOST_CHUNKS = 5_000
@@ -20,7 +21,9 @@ _MOST_CHUNKS = 5_000
 class SplitVcfArgs(ToolModel):
     """The file, and how large its parts are."""
 
-    source: str = Field(min_length=1, description="VCF, or a text file with one variant a line; plain or gzipped.")
+    source: Annotated[str, PathAccess.READ] = Field(
+        min_length=1, description="VCF, or a text file with one variant a line; plain or gzipped."
+    )
     chunk_size: int = Field(default=1_000, ge=1, le=50_000, description="Inputs of a part, one an allele.")
 
 

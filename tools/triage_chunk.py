@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, ValidationError
 
@@ -21,7 +21,7 @@ from agentic_spliceai.tools.batch import BatchInput, score_inputs
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.interaction import ToolProgress
 from agentic_spliceai.tools.meta import MODEL, base_model_of, find_meta_model
-from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolSpec
+from agentic_spliceai.tools.spec import CostClass, PathAccess, SideEffect, ToolSpec
 from agentic_spliceai.tools.triage_rows import (
     TriagedChunk,
     TriageRow,
@@ -50,8 +50,8 @@ class TriageChunkArgs(GenomeArgs):
 
     chunk: VcfChunk = Field(description="A part, as split_vcf returns it.")
     base_model: str = Field(default="small", min_length=1, description="Base model of the registry.")
-    weights: str | None = Field(default=None, description=WEIGHTS)
-    model: str | None = Field(default=None, description=MODEL)
+    weights: Annotated[str | None, PathAccess.READ] = Field(default=None, description=WEIGHTS)
+    model: Annotated[str | None, PathAccess.READ] = Field(default=None, description=MODEL)
     distance: int = Field(default=50, ge=1, le=10_000, description="How far from the variant changes are sought, nt.")
     masked: bool = Field(default=False, description="Leave out gains at annotated sites and losses elsewhere.")
 

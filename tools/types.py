@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from agentic_spliceai.splice_engine.base_layer.results import SpliceDelta, VariantTracks
 from agentic_spliceai.splice_engine.consequence.types import Consequence
 from agentic_spliceai.splice_engine.meta_layer.results import DeltaPrediction, TriageResult
 from agentic_spliceai.tools.context import ToolContext
-from agentic_spliceai.tools.spec import ToolModel
+from agentic_spliceai.tools.spec import PathAccess, ToolModel
 
 GENOME = "Genome: demo, GRCh38, GRCh37, or the path of a FASTA file."
 TRANSCRIPT = "Transcript to take instead of its gene's representative; version optional."
@@ -19,8 +21,8 @@ ANNOTATION = "Gene annotation file (GTF, GFF3 or gene table); null takes the gen
 class GenomeArgs(ToolModel):
     """Arguments of a tool that reads a genome."""
 
-    genome: str = Field(min_length=1, description=GENOME)
-    annotation: str | None = Field(default=None, description=ANNOTATION)
+    genome: Annotated[str, PathAccess.READ] = Field(min_length=1, description=GENOME)
+    annotation: Annotated[str | None, PathAccess.READ] = Field(default=None, description=ANNOTATION)
 
 
 class GeneScore(ToolModel):

@@ -352,7 +352,7 @@ def _parser_for(path: Path) -> Callable[[Path], ParsedAnnotation]:
         if len(fields) == 9 and _GTF_STYLE.match(fields[8]):
             return parse_gtf
         raise AnnotationFileError(
-            f"{path.name} is no gene annotation that can be read: line {number} is {line[:50]!r}.",
+            f"{path.name} is no gene annotation that can be read: line {number} is of none of the three formats.",
             "Give a GTF, a GFF3, or the table with the header #NAME CHROM STRAND TX_START TX_END EXON_START EXON_END.",
         )
     raise AnnotationFileError(f"{path.name} is empty.", "Give a GTF, GFF3 or gene table with genes.")

@@ -203,7 +203,7 @@ TABLE = "#NAME\tCHROM\tSTRAND\tTX_START\tTX_END\tEXON_START\tEXON_END\n"
     [
         ("", "is empty"),
         ("# only a comment\n", "is empty"),
-        ("a,b,c\n1,2,3\n", r"no gene annotation that can be read: line 1 is 'a,b,c'"),
+        ("a,b,c\n1,2,3\n", r"no gene annotation that can be read: line 1 is of none of the three formats"),
         ('{"genes": []}\n', "no gene annotation"),
         (GOOD + "chr1\ttoy\texon\t5\n", r"line 2 of genes: it has 4 tab-separated columns"),
         (GOOD + gtf_row("exon", 9, 5, "+", 'gene_id "G";'), "line 2 of genes: coordinates 9-5"),
