@@ -83,14 +83,21 @@ def _list(arguments: argparse.Namespace) -> int:
     tools = default_registry().values()
     if arguments.as_json:
         rows = [
-            {"name": t.name, "purpose": t.purpose, "side_effect": t.side_effect, "cost_class": t.cost_class}
+            {
+                "name": t.name,
+                "purpose": t.purpose,
+                "side_effect": t.side_effect,
+                "cost_class": t.cost_class,
+                "internal": t.internal,
+            }
             for t in tools
         ]
         print(json_text(rows))
         return EXIT_OK
     width = max(len(tool.name) for tool in tools)
     for tool in tools:
-        print(f"{tool.name:<{width}}  {tool.side_effect.value:<14}  {tool.cost_class.value:<7}  {tool.purpose}")
+        mark = " (internal: a step of workflows, not offered to agents)" if tool.internal else ""
+        print(f"{tool.name:<{width}}  {tool.side_effect.value:<14}  {tool.cost_class.value:<7}  {tool.purpose}{mark}")
     return EXIT_OK
 
 

@@ -90,4 +90,5 @@ TOOL = ToolSpec(
     cost_class=CostClass.INSTANT,
     function=run,
     asks=True,
+    internal=True,
 )

@@ -57,4 +57,5 @@ TOOL = ToolSpec(
     side_effect=SideEffect.NONE,
     cost_class=CostClass.INSTANT,
     function=run,
+    internal=True,
 )

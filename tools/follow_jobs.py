@@ -105,4 +105,5 @@ TOOL = ToolSpec(
     side_effect=SideEffect.WRITES_RECORDS,
     cost_class=CostClass.HOURS,
     function=run,
+    internal=True,
 )

@@ -42,4 +42,5 @@ TOOL = ToolSpec(
     side_effect=SideEffect.STARTS_JOB,
     cost_class=CostClass.INSTANT,
     function=run,
+    internal=True,
 )

@@ -70,4 +70,5 @@ TOOL = ToolSpec(
     side_effect=SideEffect.WRITES_FILES,
     cost_class=CostClass.SECONDS,
     function=run,
+    internal=True,
 )

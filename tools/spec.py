@@ -172,6 +172,7 @@ class ToolSpec(Generic[ArgsT, ResultT]):
             "purpose": self.purpose,
             "side_effect": self.side_effect.value,
             "cost_class": self.cost_class.value,
+            "internal": self.internal,
             "arguments": self.args.model_json_schema(),
             "result": self.result.model_json_schema(mode="serialization"),
         }

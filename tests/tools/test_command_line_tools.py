@@ -165,8 +165,13 @@ def test_tools_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert set(rows) == set(default_registry())
     assert rows["score_variant"]["side_effect"] == "writes_files"
+    assert (rows["score_variant"]["internal"], rows["record_run"]["internal"]) == (False, True)
     assert run("list") == 0
-    assert len(capsys.readouterr().out.splitlines()) == len(rows)
+    lines = capsys.readouterr().out.splitlines()
+    assert {line.split()[0] for line in lines} == set(rows)
+    assert {line.split()[0] for line in lines if "not offered to agents" in line} == {
+        name for name, row in rows.items() if row["internal"]
+    }
     assert run("show", "score_variant") == 0
     shown = capsys.readouterr().out
     assert "--base-model" in shown

@@ -148,3 +148,15 @@ def test_a_pause_to_ask_a_person_is_no_failure(tmp_path: Path) -> None:
         called(tool, {"how": "x"})
     (alone,) = as_langchain_tools(registry, small_context(tmp_path))
     assert json.loads(str(called(alone, {"how": "x"}).content))["error"]["code"] == "no_one_to_ask"
+
+
+def test_steps_that_believe_what_they_are_given_are_not_offered(tmp_path: Path) -> None:
+    believing = {
+        "record_run", "record_triage", "decide_experiment", "collect_results", "follow_jobs", "request_approval",
+        "await_approval", "record_approval", "compose_interpretation", "complete_interpretation", "gather_evidence",
+        "write_summary", "render_report",
+    }  # fmt: skip
+    given = {tool.name for tool in as_langchain_tools(default_registry(), small_context(tmp_path), allow=SideEffect)}
+    assert given == set(default_registry()) - believing
+    with pytest.raises(SettingError, match="record_run is a step of workflows"):
+        as_langchain_tools(default_registry(), small_context(tmp_path), names=["record_run"])
