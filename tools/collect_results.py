@@ -147,4 +147,5 @@ TOOL = ToolSpec(
     side_effect=SideEffect.WRITES_RECORDS,
     cost_class=CostClass.SECONDS,
     function=run,
+    internal=True,
 )

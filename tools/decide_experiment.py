@@ -104,4 +104,5 @@ TOOL = ToolSpec(
     side_effect=SideEffect.WRITES_RECORDS,
     cost_class=CostClass.INSTANT,
     function=run,
+    internal=True,
 )
