@@ -52,7 +52,7 @@ def add_jobs(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "reconcile",
         help="compare the records with what runs",
         description="Start jobs that were only written down, note those that ended or are lost, stop what no record "
-        "knows.",
+        "knows, and record the end of experiment runs whose job has ended.",
     )
     p.add_argument("--json", dest="as_json", action="store_true", help="print JSON")
     p.set_defaults(handler=_reconcile)
@@ -183,14 +183,23 @@ def _cancel(arguments: argparse.Namespace) -> int:
 
 
 def _reconcile(arguments: argparse.Namespace) -> int:
-    found = _manager().reconcile()
+    from agentic_spliceai.tools.context import Resources, ToolContext
+    from agentic_spliceai.tools.settling import settle
+
+    resources = Resources()
+    found = resources.jobs.reconcile()
+    settled = settle(ToolContext(resources))
     if arguments.as_json:
-        print(json.dumps([finding.model_dump(mode="json") for finding in found], ensure_ascii=False))
+        rows = [finding.model_dump(mode="json") for finding in found] + [run.model_dump(mode="json") for run in settled]
+        print(json.dumps(rows, ensure_ascii=False))
         return EXIT_OK
-    if not found:
+    if not found and not settled:
         print("nothing to do: no job is open")
     for finding in found:
         print(f"{finding.job_id}  {finding.state:<9}  {finding.action}")
+    for run in settled:
+        why = f": {run.message}" if run.message else ""
+        print(printable(f"{run.run_id}  {run.status:<9}  experiment run {run.label}{why}"))
     return EXIT_OK
 
 

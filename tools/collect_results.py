@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from agentic_spliceai.records.jobs import JobRecord
     from agentic_spliceai.records.models import RecordedError
 
+#: Why nothing is decided about a run whose job was cancelled.
+CANCELLED = "cancelled by a person"
+
 
 class CollectResultsArgs(ToolModel):
     """Jobs that have ended."""
@@ -32,7 +35,9 @@ class CollectedRun(ToolModel):
 
     label: str = Field(description="The arm.")
     run_id: str = Field(description="The experiment run.")
-    status: Literal["succeeded", "failed"] = Field(description="Whether it left a result.")
+    status: Literal["succeeded", "failed", "cancelled"] = Field(
+        description="Whether it left a result, or a person ended it."
+    )
     message: str = Field(description="Why not; empty where it did.")
     result_sha256: str | None = Field(description="The result in the artifact store.")
     seconds: float = Field(ge=0, description="How long it ran.")
@@ -56,7 +61,7 @@ def run(args: CollectResultsArgs, context: ToolContext) -> CollectResultsResult:
     FetchError, ArtifactError
         If what a job left cannot be brought back as it was.
     """
-    runs = tuple(_collect(ended, context) for ended in args.jobs)
+    runs = tuple(collect(ended, context) for ended in args.jobs)
     good = tuple(run.run_id for run in runs if run.status == "succeeded")
     if not good:
         why = "; ".join(f"{run.label}: {run.message}" for run in runs)
@@ -66,21 +71,28 @@ def run(args: CollectResultsArgs, context: ToolContext) -> CollectResultsResult:
     return CollectResultsResult(runs=runs, run_ids=good)
 
 
-def _collect(ended: EndedJob, context: ToolContext) -> CollectedRun:
-    from agentic_spliceai.records.models import NewArtifact, RecordedError, RunStatus
+def collect(ended: EndedJob, context: ToolContext) -> CollectedRun:
+    """Record how one run ended; raises as `run`, except that a run without a result is recorded and no error."""
+    from agentic_spliceai.records.experiments import ExperimentStatus
+    from agentic_spliceai.records.models import NewArtifact, RecordedError
 
     job = context.records.jobs.get(ended.job_id)
     seconds = _seconds(job)
+    if ended.state is JobState.CANCELLED:
+        message = f"{CANCELLED}: {ended.message}" if ended.message else CANCELLED
+        return _without_result(ended, job, RecordedError(code=ended.state.value, message=message), context)
     if ended.state is not JobState.SUCCEEDED:
         message = ended.message or f"the job ended as {ended.state}"
-        return _failed(ended, job, RecordedError(code=ended.state.value, message=message), context)
+        return _without_result(ended, job, RecordedError(code=ended.state.value, message=message), context)
     folder = results_folder(ended.run_id, context)
     files = context.jobs.fetch(ended.job_id, folder)
     try:
         result = ExperimentResult.model_validate_json((folder / RESULT_FILE).read_bytes())
     except (OSError, ValidationError) as error:
         what = describe_validation(error) if isinstance(error, ValidationError) else str(error.strerror)
-        return _failed(ended, job, RecordedError(code="result", message=f"result.json cannot be read: {what}"), context)
+        return _without_result(
+            ended, job, RecordedError(code="result", message=f"result.json cannot be read: {what}"), context
+        )
     kinds = {left.path: left.kind for left in result.files}
     artifacts = []
     for file in files:
@@ -89,7 +101,7 @@ def _collect(ended: EndedJob, context: ToolContext) -> CollectedRun:
         artifacts.append(NewArtifact(sha256=digest, kind=kind, bytes=file.bytes))
     context.records.experiments.finish_run(
         ended.run_id,
-        RunStatus.SUCCEEDED,
+        ExperimentStatus.SUCCEEDED,
         result=result,
         error=None,
         artifacts=tuple(artifacts),
@@ -108,24 +120,27 @@ def _collect(ended: EndedJob, context: ToolContext) -> CollectedRun:
     )
 
 
-def _failed(ended: EndedJob, job: JobRecord, error: RecordedError, context: ToolContext) -> CollectedRun:
-    from agentic_spliceai.records.models import RunStatus
+def _without_result(ended: EndedJob, job: JobRecord, error: RecordedError, context: ToolContext) -> CollectedRun:
+    """Record a run that left nothing: a crash, or nothing to decide about where a person ended it."""
+    from agentic_spliceai.records.experiments import ExperimentStatus
 
+    cancelled = ended.state is JobState.CANCELLED
     seconds = _seconds(job)
     context.records.experiments.finish_run(
         ended.run_id,
-        RunStatus.FAILED,
+        ExperimentStatus.CANCELLED if cancelled else ExperimentStatus.FAILED,
         result=None,
         error=error,
         artifacts=(),
         seconds=seconds,
         cost_usd=job.cost_usd,
     )
-    context.records.experiments.decide(ended.run_id, RunDecision.CRASH, error.message)
+    decision, reason = (RunDecision.UNDECIDED, CANCELLED) if cancelled else (RunDecision.CRASH, error.message)
+    context.records.experiments.decide(ended.run_id, decision, reason)
     return CollectedRun(
         label=ended.label,
         run_id=ended.run_id,
-        status="failed",
+        status="cancelled" if cancelled else "failed",
         message=error.message,
         result_sha256=None,
         seconds=seconds,

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.jobs import JOB, JobRow, row_of
+from agentic_spliceai.tools.settling import SettledRun, settle
 from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
 
 _MOST_METRICS = 20
@@ -46,16 +47,21 @@ class JobStatusResult(ToolModel):
 
     jobs: tuple[JobNow, ...] = Field(description="In the order in which they were named.")
     ended: int = Field(ge=0, description="How many have ended.")
+    settled: tuple[SettledRun, ...] = Field(
+        default=(),
+        description="Experiment runs whose job has ended since the last look, or cannot be asked; now recorded.",
+    )
 
 
 def run(args: JobStatusArgs, context: ToolContext) -> JobStatusResult:
-    """Ask the backends and write down what they say; raises `UnknownJobError`."""
+    """Ask the backends and write down what they say, and the end of experiment runs; raises `UnknownJobError`."""
     found = []
     for job_id in args.job_ids:
         record = context.jobs.refresh(job_id)
         latest, unreadable = newest(_lines(record.id, context))
         found.append(JobNow(job=row_of(record), latest=latest, unreadable_metrics=unreadable))
-    return JobStatusResult(jobs=tuple(found), ended=sum(one.job.state.terminal for one in found))
+    ended = sum(one.job.state.terminal for one in found)
+    return JobStatusResult(jobs=tuple(found), ended=ended, settled=settle(context))
 
 
 def newest(lines: Iterable[str]) -> tuple[tuple[LatestMetric, ...], int]:

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field
 
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.plan_one import METRICS
+from agentic_spliceai.tools.settling import SettledRun, settle
 from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
 
 if TYPE_CHECKING:
@@ -50,15 +51,19 @@ class ListExperimentsResult(ToolModel):
     """The runs."""
 
     runs: tuple[ExperimentRow, ...] = Field(description="The latest first.")
+    settled: tuple[SettledRun, ...] = Field(
+        default=(), description="Runs whose job has ended since the last look, or cannot be asked; now recorded."
+    )
 
 
 def run(args: ListExperimentsArgs, context: ToolContext) -> ListExperimentsResult:
-    """List the runs."""
+    """List the runs, after recording the end of those whose job has ended."""
+    settled = settle(context)
     store = context.records.experiments
     found = store.list(
         experiment=args.experiment, limit=args.limit, task=args.task, dataset=args.dataset, text=args.text
     )
-    return ListExperimentsResult(runs=tuple(_row(store.get(summary.id)) for summary in found))
+    return ListExperimentsResult(runs=tuple(_row(store.get(summary.id)) for summary in found), settled=settled)
 
 
 def _row(run: ExperimentRunDetail) -> ExperimentRow:
@@ -93,7 +98,7 @@ TOOL = ToolSpec(
     purpose="List recorded experiment runs with their main figure, decision and cost, the latest first.",
     args=ListExperimentsArgs,
     result=ListExperimentsResult,
-    side_effect=SideEffect.NONE,
+    side_effect=SideEffect.WRITES_RECORDS,
     cost_class=CostClass.INSTANT,
     function=run,
 )
