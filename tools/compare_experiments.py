@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from agentic_spliceai.records.errors import RecordError
-from agentic_spliceai.splice_engine.meta_layer.experiments.compare import Comparison
+from agentic_spliceai.splice_engine.meta_layer.experiments.comparison import Comparison
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.plan_one import METRICS
 from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from agentic_spliceai.records.plan import ExperimentPlan, RunDecision
-from agentic_spliceai.splice_engine.meta_layer.experiments.compare import ComparedArm, Comparison, Contrast
+from agentic_spliceai.splice_engine.meta_layer.experiments.comparison import ComparedArm, Comparison, Contrast
 from agentic_spliceai.tools.collect_results import CollectedRun
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.experiments import PLAN

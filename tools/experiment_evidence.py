@@ -15,7 +15,7 @@ from agentic_spliceai.reporting.experiment_summary import COMPARED, MEASURE_WORD
 
 if TYPE_CHECKING:
     from agentic_spliceai.records.experiment_types import ExperimentRunDetail
-    from agentic_spliceai.splice_engine.meta_layer.experiments.compare import Comparison, Contrast
+    from agentic_spliceai.splice_engine.meta_layer.experiments.comparison import Comparison, Contrast
     from agentic_spliceai.splice_engine.meta_layer.experiments.result import Figure
 
 _BASE = "the base model"

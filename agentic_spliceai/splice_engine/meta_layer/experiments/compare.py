@@ -2,25 +2,26 @@
 
 The rule, also in every comparison as `rule`. The *difference* is the measure of an arm, the mean over its seeds, minus
 that of what it is compared with, turned so that positive is better. Its 95 % interval is a paired bootstrap: whole
-groups of test rows are drawn with replacement, the same for both, and seeds of either are drawn too. The *noise floor*
-is what seeds alone do: the largest, over the two, of the standard deviation of the measure over seeds and of the mean
-absolute difference between two seeds on the same rows.
+groups of test rows are drawn with replacement, the same for both, and seeds of either are drawn too. Drawing n seeds
+again understates what seeds do: its variance is (n - 1) / n of the seeds', and few seeds tell their spread poorly. So
+what a draw of seeds adds to the mean is stretched by sqrt(n / (n - 1)) and by the ratio of the t quantile with n - 1
+degrees of freedom to the normal one; with two seeds an interval is therefore wide. The *noise floor* is what seeds
+alone do: the largest, over the trained arms of the two, of the standard deviation of the measure over seeds and of the
+mean absolute difference between two seeds on the same rows.
 
 - keep: the interval lies above 0, and the difference exceeds the noise floor;
 - discard: the interval lies below 0, or the whole of it below the noise floor;
-- undecided: anything else, also where the noise is not known (one seed each) or there is no interval.
+- undecided: anything else, also where the noise is not known, for a trained arm has one seed, or there is no interval.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from agentic_spliceai.splice_engine.errors import SettingError
 from agentic_spliceai.splice_engine.meta_layer.evaluation import compare as c
@@ -28,6 +29,14 @@ from agentic_spliceai.splice_engine.meta_layer.evaluation.bootstrap import Boots
 from agentic_spliceai.splice_engine.meta_layer.evaluation.checks import check_rows
 from agentic_spliceai.splice_engine.meta_layer.evaluation.figures import Rows
 from agentic_spliceai.splice_engine.meta_layer.evaluation.measures import Floats, Value
+from agentic_spliceai.splice_engine.meta_layer.experiments.comparison import (
+    ComparedArm,
+    Comparison,
+    Contrast,
+    Decision,
+    Pair,
+    SeedNoise,
+)
 from agentic_spliceai.splice_engine.meta_layer.experiments.errors import IncomparableError
 from agentic_spliceai.splice_engine.meta_layer.experiments.evaluate import PartScores
 from agentic_spliceai.splice_engine.meta_layer.experiments.result import ExperimentResult
@@ -40,100 +49,6 @@ DELTA_MEASURES = ("pearson", "spearman", "pearson_unsigned", "spearman_unsigned"
 LOWER_IS_BETTER = ("brier", "ece", "mse", "mae")
 
 BASE_MODEL = "base model"
-
-RULE = (
-    "keep: the 95 % interval of the difference lies on the better side of 0 and the difference exceeds what seeds "
-    "alone do; discard: the interval lies on the worse side of 0, or wholly below what seeds alone do; else undecided"
-)
-
-
-class Decision(StrEnum):
-    """What the figures say about an arm."""
-
-    KEEP = "keep"
-    DISCARD = "discard"
-    UNDECIDED = "undecided"
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class SeedNoise(_Frozen):
-    """What seeds alone do to a measure."""
-
-    sd: float = Field(ge=0, description="Standard deviation over seeds.")
-    mean_gap: float = Field(ge=0, description="Mean absolute difference between two seeds on the same rows.")
-    largest_gap: float = Field(ge=0, description="The largest of these differences.")
-    seeds: int = Field(ge=2)
-
-    @property
-    def floor(self) -> float:
-        """The larger of standard deviation and mean difference."""
-        return max(self.sd, self.mean_gap)
-
-
-class Contrast(_Frozen):
-    """An arm against another, or against the base model."""
-
-    other: str = Field(description="Label of the other arm, or 'base model'.")
-    other_value: float | None = Field(description="Its value; null where it cannot be measured.")
-    difference: float | None = Field(description="Arm minus other, as measured: for errors, negative is better.")
-    low: float | None = Field(default=None, description="Lower end of the 95 % interval.")
-    high: float | None = Field(default=None, description="Upper end of the 95 % interval.")
-    p: float | None = Field(default=None, description="Two-sided bootstrap p-value of no difference.")
-    better: float | None = Field(default=None, description="Share of draws in which the arm is the better one.")
-    noise_floor: float | None = Field(default=None, description="What seeds alone do; null with one seed each.")
-    decision: Decision
-    reason: str = Field(description="Why, with the figures.")
-
-
-class ComparedArm(_Frozen):
-    """One experiment in a comparison."""
-
-    label: str
-    value: float | None = Field(description="Mean over seeds; null where it cannot be measured.")
-    low: float | None = Field(default=None, description="Lower end of the 95 % interval.")
-    high: float | None = Field(default=None, description="Upper end of the 95 % interval.")
-    by_seed: dict[int, float] = Field(description="Value of each seed.")
-    noise: SeedNoise | None = Field(description="Null with one seed.")
-    against_baseline: Contrast | None = Field(description="Null for the baseline itself.")
-    against_base_model: Contrast = Field(description="Against the base model's own score.")
-    reason: str | None = Field(default=None, description="Why there is no value.")
-
-
-class Pair(_Frozen):
-    """Two arms beside each other, where no arm is the baseline."""
-
-    label: str = Field(description="The arm with the better value.")
-    contrast: Contrast = Field(description="That arm against the other.")
-
-
-class Comparison(_Frozen):
-    """Experiments on the same rows."""
-
-    metric: str
-    higher_is_better: bool
-    part: str = Field(description="test or validation.")
-    baseline: str | None = Field(description="Label of the arm that others are compared with; null: the base model.")
-    arms: tuple[ComparedArm, ...] = Field(min_length=1)
-    pairs: tuple[Pair, ...] = Field(
-        default=(), description="Every two arms, where there is no baseline; intervals are of each pair alone."
-    )
-    n: int = Field(ge=1, description="Rows.")
-    positives: int | None = Field(description="True rows; null where the measure is not about true and false.")
-    groups: int = Field(ge=1, description="Groups that the intervals are drawn over.")
-    draws: int = Field(ge=1)
-    evaluator_digest: str
-    data_digest: str = Field(description="Of the variants that were measured.")
-    rule: str = RULE
-
-    def arm(self, label: str) -> ComparedArm:
-        """Return one arm; raises `KeyError` where there is none."""
-        for arm in self.arms:
-            if arm.label == label:
-                return arm
-        raise KeyError(label)
 
 
 def compare_results(
@@ -219,10 +134,10 @@ def decide(difference: float, low: float, high: float, floor: float | None, *, h
     """Return the decision by the module's rule; numbers as measured, so for errors negative is better."""
     if not higher_is_better:
         difference, low, high = -difference, -high, -low
-    if high < 0:
-        return Decision.DISCARD
     if floor is None:
         return Decision.UNDECIDED
+    if high < 0:
+        return Decision.DISCARD
     if low > 0 and difference > floor:
         return Decision.KEEP
     return Decision.DISCARD if high < floor else Decision.UNDECIDED
@@ -335,11 +250,22 @@ def _measures(table: PartScores, scores: Floats, rows: Rows, metric: str) -> c.M
 
 
 def _over_seeds(draws: Floats, plan: Bootstrap, position: int) -> Floats:
-    """Return the mean over seeds in each draw, the seeds drawn with replacement too."""
+    """Return the mean over seeds in each draw, the seeds drawn with replacement too; see the module's description."""
     seeds = len(draws)
+    mean = np.asarray(draws.mean(axis=0))
+    if seeds == 1:
+        return mean
     rng = np.random.default_rng([plan.seed, 1, position])
     shares = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=plan.draws).T / seeds
-    return np.asarray(np.where(shares > 0, draws * shares, 0.0).sum(axis=0))
+    drawn = np.where(shares > 0, draws * shares, 0.0).sum(axis=0)
+    return np.asarray(mean + _stretch(seeds) * (drawn - mean))
+
+
+def _stretch(seeds: int) -> float:
+    """Return by how much the spread of drawn seeds falls short of a t interval of their mean."""
+    from scipy.stats import norm, t
+
+    return float(np.sqrt(seeds / (seeds - 1)) * t.ppf(0.975, seeds - 1) / norm.ppf(0.975))
 
 
 def _arm(
@@ -395,8 +321,7 @@ def _contrast(label: str, own: _Measured, name: str, other: _Measured, metric: s
             reason=f"{metric} of {who} cannot be measured: {why}",
         )
     upward = metric not in LOWER_IS_BETTER
-    noises = [noise for side in (own, other) if (noise := seed_noise(side.by_seed)) is not None]
-    floor = max((noise.floor for noise in noises), default=None)
+    floor = _floor(own, other)
     difference = own.value - other.value
     test = paired(own.draws - other.draws, higher_is_better=upward) if rows.present > 1 else None
     if test is None:
@@ -423,19 +348,29 @@ def _contrast(label: str, own: _Measured, name: str, other: _Measured, metric: s
     )
 
 
+def _floor(*sides: _Measured) -> float | None:
+    """Return what seeds alone do, the larger of the trained sides; None where one of them has a single seed."""
+    noises = [seed_noise(side.by_seed) for side in sides if side.by_seed]  # a base model has no seed
+    if any(noise is None for noise in noises):
+        return None
+    return max((noise.floor for noise in noises if noise is not None), default=None)
+
+
 def _reason(
     metric: str, label: str, value: float, name: str, other: float, low: float, high: float, floor: float | None,
     decision: Decision, upward: bool,
 ) -> str:  # fmt: skip
-    noise = "one seed each: what seeds alone do is not known" if floor is None else f"seeds alone do {floor:.4f}"
+    noise = "one seed: what seeds alone do is not known" if floor is None else f"seeds alone do {floor:.4f}"
     gain_low, gain_high = (low, high) if upward else (-high, -low)
     why = {
         Decision.KEEP: "better, and by more than seeds alone do",
         Decision.DISCARD: "worse" if gain_high < 0 else "no gain beyond what seeds alone do",
         Decision.UNDECIDED: (
-            "the interval holds 0"
+            "worse, but with one seed that may be chance"
+            if gain_high < 0
+            else "the interval holds 0"
             if gain_low <= 0
-            else "better, but with one seed each that may be chance"
+            else "better, but with one seed that may be chance"
             if floor is None
             else "better, but by less than seeds alone do"
         ),

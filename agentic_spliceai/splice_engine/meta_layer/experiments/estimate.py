@@ -21,8 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agentic_spliceai.splice_engine.base_layer.registry import base_models
 from agentic_spliceai.splice_engine.meta_layer.experiments.datasets import find_dataset
-from agentic_spliceai.splice_engine.meta_layer.experiments.prepare import check_spec, training_config
 from agentic_spliceai.splice_engine.meta_layer.experiments.spec import ExperimentSpec, ExperimentTask
+from agentic_spliceai.splice_engine.meta_layer.extras import require
 
 TRAINING_COST: Mapping[str, tuple[float, int]] = {
     "variant_aware": (2.4, 41_000),
@@ -126,6 +126,9 @@ class _Cost(BaseModel):
 
 
 def _cost(spec: ExperimentSpec, where: str) -> _Cost:
+    require("lightning", purpose="planning an experiment that trains")
+    from agentic_spliceai.splice_engine.meta_layer.experiments.prepare import training_config
+
     parameters = _parameters(spec)
     training = training_config(spec, "auto")
     dataset = find_dataset(spec.dataset)
@@ -167,6 +170,8 @@ def _base_seconds(name: str, variants: int) -> float:
 
 def _parameters(spec: ExperimentSpec) -> int:
     """Build the model without its weights, and count; raises as `check_spec`."""
+    from agentic_spliceai.splice_engine.meta_layer.experiments.prepare import check_spec
+
     _, model = check_spec(spec.model_copy(update={"options": _without_weights(spec.options)}))
     return max(model.parameter_count, 1)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from agentic_spliceai.splice_engine.errors import CheckpointError
-from agentic_spliceai.splice_engine.meta_layer.training.callbacks import read_metrics
 
 METRICS_FILE = "metrics.jsonl"
 
@@ -109,6 +108,9 @@ class MetricsLog:
 
     def catch_up(self, seed: int, path: Path) -> None:
         """Take the lines of a training run's own file that a kill kept from here."""
+        # Loads Lightning, which those who only read the metrics of an experiment need not have.
+        from agentic_spliceai.splice_engine.meta_layer.training.callbacks import read_metrics
+
         for line in read_metrics(path):
             self.add(seed, line)
 

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from agentic_spliceai.splice_engine.errors import SettingError
+from agentic_spliceai.splice_engine.meta_layer.evaluation.bootstrap import Bootstrap
 from agentic_spliceai.splice_engine.meta_layer.experiments.compare import (
     Comparison,
     Decision,
+    _over_seeds,
     compare_results,
     decide,
     seed_noise,
@@ -25,16 +27,18 @@ def compared(metric: str = "roc_auc", baseline: str | None = None, **scores: Par
 
 
 def test_a_clear_gain_is_kept_and_its_numbers_are_right() -> None:
-    found = compared(baseline="old", old=hand_made_scores(right(0.5), right(0.5)),
-                     new=hand_made_scores(right(1.0), right(0.95)))  # fmt: skip
+    old, new = hand_made_scores(*3 * [right(0.5)]), hand_made_scores(right(1.0), right(0.95), right(0.975))
+    found = compared(baseline="old", old=old, new=new)
     contrast = found.arm("new").against_baseline
     assert contrast is not None
-    assert found.arm("new").value == pytest.approx(0.975)
+    assert found.arm("new").value == pytest.approx(0.975, abs=0.01)
     assert contrast.other_value == pytest.approx(0.5)
-    assert contrast.difference == pytest.approx(0.475)
+    assert contrast.difference == pytest.approx(0.475, abs=0.01)
     assert contrast.low is not None
     assert contrast.low > 0
-    assert contrast.noise_floor == pytest.approx(0.05)  # the gap of the two seeds; their deviation is 0.035
+    # Three seeds, 1, 0.95 and one between: their mean gap exceeds their deviation.
+    assert contrast.noise_floor == pytest.approx(found.arm("new").noise.mean_gap)
+    assert contrast.noise_floor == pytest.approx(0.033, abs=0.005)
     assert contrast.decision is Decision.KEEP
     assert "better, and by more than seeds alone do" in contrast.reason
     assert found.arm("old").against_baseline is None
@@ -42,14 +46,12 @@ def test_a_clear_gain_is_kept_and_its_numbers_are_right() -> None:
 
 
 def test_two_arms_without_a_baseline_stand_beside_each_other_the_better_first() -> None:
-    found = compared(weak=hand_made_scores(right(0.5), right(0.5)), good=hand_made_scores(right(1.0), right(0.95)))
-    (pair,) = found.pairs
+    weak, good = hand_made_scores(*3 * [right(0.5)]), hand_made_scores(*3 * [right(0.95)])
+    (pair,) = compared(weak=weak, good=good).pairs
     assert (pair.label, pair.contrast.other) == ("good", "weak")
-    assert pair.contrast.difference == pytest.approx(0.475)
+    assert pair.contrast.difference == pytest.approx(0.45)
     assert pair.contrast.decision is Decision.KEEP
-    (error,) = compared(
-        "brier", weak=hand_made_scores(right(0.5), right(0.5)), good=hand_made_scores(right(1.0), right(0.95))
-    ).pairs
+    (error,) = compared("brier", weak=weak, good=good).pairs
     assert error.label == "good"
     assert error.contrast.difference is not None
     assert error.contrast.difference < 0
@@ -112,7 +114,8 @@ def test_for_errors_less_is_better() -> None:
         (0.10, 0.05, 0.15, 0.20, Decision.DISCARD),
         (0.10, -0.05, 0.15, 0.02, Decision.UNDECIDED),
         (0.00, -0.01, 0.01, 0.02, Decision.DISCARD),
-        (-0.10, -0.15, -0.05, None, Decision.DISCARD),
+        (-0.10, -0.15, -0.05, 0.02, Decision.DISCARD),
+        (-0.10, -0.15, -0.05, None, Decision.UNDECIDED),
         (0.10, 0.05, 0.15, None, Decision.UNDECIDED),
     ],
 )
@@ -156,3 +159,28 @@ def test_names_that_are_not_there() -> None:
         compared("pearson", new=hand_made_scores(right(1.0)))
     with pytest.raises(SettingError, match="'older' is none of the arms"):
         compared(baseline="older", new=hand_made_scores(right(1.0)))
+
+
+def test_an_arm_of_one_seed_does_not_borrow_the_noise_of_the_other() -> None:
+    found = compared(baseline="old", old=hand_made_scores(*3 * [right(0.5)]), new=hand_made_scores(right(1.0)))
+    contrast = found.arm("new").against_baseline
+    assert contrast is not None
+    assert (contrast.noise_floor, contrast.decision) == (None, Decision.UNDECIDED)
+    assert contrast.reason.endswith("better, but with one seed that may be chance")
+    worse = compared(baseline="old", old=hand_made_scores(*3 * [right(1.0)]), new=hand_made_scores(right(0.0)))
+    contrast = worse.arm("new").against_baseline
+    assert contrast is not None
+    assert contrast.decision is Decision.UNDECIDED
+    assert contrast.reason.endswith("worse, but with one seed that may be chance")
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5, 10])
+def test_an_interval_holds_the_truth_where_seeds_are_all_the_noise(seeds: int) -> None:
+    random = np.random.default_rng(0)
+    plan = Bootstrap(draws=400, seed=0)
+    covered = 0
+    for _ in range(400):
+        of_seeds = np.repeat(random.normal(size=(seeds, 1)), plan.draws, axis=1)
+        low, high = np.percentile(_over_seeds(of_seeds, plan, 0), [2.5, 97.5])
+        covered += low <= 0 <= high
+    assert 0.90 <= covered / 400 <= 0.985
