@@ -90,6 +90,7 @@ class When(_Frozen):
     coding: tuple[CodingChange, ...] | None = None
     donor_distance_from: int | None = Field(default=None, ge=1, description="At +n or further.")
     acceptor_distance_from: int | None = Field(default=None, ge=1, description="At -n or further.")
+    calibrated: bool | None = Field(default=None, description="The base model's thresholds are known and calibrated.")
     nmd: tuple[NmdPrediction, ...] | None = None
     frame: tuple[Frame, ...] | None = None
     protein_lost_above: float | None = Field(default=None, ge=0, lt=1, description="Share of the protein, exclusive.")
@@ -195,6 +196,8 @@ class _Reading(_Frozen):
     says: Literal["supports", "against", "neither", "nothing"]
     notes: tuple[str, ...] = ()
     predictor: str = ""
+    calibrated: bool = Field(default=False, description="The thresholds of the base model are known and calibrated.")
+    base: str = Field(default="", description="The base model whose scores the events rest on.")
     score: float = 0.0
     supports_from: float = 0.0
     against_to: float = 0.0
@@ -241,10 +244,11 @@ def suggest_codes(
 
 def _read_scores(delta: SpliceDelta, triage: TriageResult | None, rules: CodeRules) -> _Reading:
     base, meta = _read_base(delta, rules), _read_meta(triage, rules)
+    events = {"calibrated": base.calibrated, "base": base.base}  # a trained model's probability makes no event
     if meta is None or meta.says == "nothing":
         return base if meta is None else base.model_copy(update={"notes": (*base.notes, *meta.notes)})
     if base.says == "nothing":
-        return meta
+        return meta.model_copy(update=events)
     if base.says == meta.says:
         return base.model_copy(update={"notes": (*base.notes, *meta.notes)})
     note = f"{base.predictor} and {meta.predictor} do not agree: no code is suggested from scores."
@@ -267,6 +271,7 @@ def _read_base(delta: SpliceDelta, rules: CodeRules) -> _Reading:
     if own is None or not made.thresholds.calibrated:
         return _Reading(
             says="nothing",
+            base=name,
             notes=(
                 f"No code is suggested from scores (PP3, BP4, BP7): their thresholds belong to the predictor that they "
                 f"were calibrated for, and none are known for these weights of {name}.",
@@ -302,6 +307,8 @@ def _read_base(delta: SpliceDelta, rules: CodeRules) -> _Reading:
         says=says,
         notes=tuple(notes),
         predictor=name,
+        calibrated=True,
+        base=name,
         score=raw,
         supports_from=own.supports_from,
         against_to=own.against_to,
@@ -348,17 +355,18 @@ def _holds(when: When, place: SplicePlace, consequence: Consequence, reading: _R
             when.coding is None or place.coding in when.coding,
             when.donor_distance_from is None or (donor is not None and donor >= when.donor_distance_from),
             when.acceptor_distance_from is None or (acceptor is not None and acceptor >= when.acceptor_distance_from),
+            when.calibrated is None or when.calibrated == reading.calibrated,
             when.nmd is None or (effect is not None and effect.nmd in when.nmd),
             when.frame is None or (effect is not None and effect.frame in when.frame),
-            when.protein_lost_above is None or (_lost(effect) or 0.0) > when.protein_lost_above,
+            when.protein_lost_above is None or (lost_share(effect) or 0.0) > when.protein_lost_above,
             set(when.with_codes) <= given,
             not set(when.without_codes) & given,
         )
     )
 
 
-def _lost(effect: TranscriptEffect | None) -> float | None:
-    """Return the share of the reference protein that is not made; None where the protein is not known.
+def lost_share(effect: TranscriptEffect | None) -> float | None:
+    """Return the share of the reference protein that is not made, 0 to 1; None where the protein is not known.
 
     Of a frameshift or premature stop, everything from the first changed residue on; else the residues that are missing.
     """
@@ -374,16 +382,11 @@ def _lost(effect: TranscriptEffect | None) -> float | None:
     return None
 
 
-def lost_share(effect: TranscriptEffect | None) -> float | None:
-    """Return the share of the reference protein that is lost, 0 to 1, as the PVS1 rules count it; None if unknown."""
-    return _lost(effect)
-
-
 def _suggestion(
     rule: CodeRule, rules: CodeRules, place: SplicePlace, consequence: Consequence, reading: _Reading
 ) -> CodeSuggestion:
     primary, effect = consequence.primary, consequence.primary.effect
-    lost = _lost(effect)
+    lost = lost_share(effect)
     why = rule.why.format(
         site=" and ".join(f"the {site.type} of intron {site.intron_number}" for site in place.altered_sites),
         event="no event in the scores" if primary.type is EventType.NONE else primary.type.value.replace("_", " "),
@@ -402,17 +405,22 @@ def _suggestion(
         rule=f"{rule.id}@{rules.version}",
         citation=rules.citations[rule.citation],
         why=" ".join(why.split()),
-        open_questions=_open_questions(place, consequence) if rule.code == "PVS1" else (),
+        open_questions=_open_questions(place, consequence, reading) if rule.code == "PVS1" else (),
     )
 
 
-def _open_questions(place: SplicePlace, consequence: Consequence) -> tuple[str, ...]:
+def _open_questions(place: SplicePlace, consequence: Consequence, reading: _Reading) -> tuple[str, ...]:
     """Say what the PVS1 decision tree asks and this program does not know."""
     questions = [
         f"Is loss of function how {consequence.gene_name} causes disease?",
         "Is the exon in the transcripts that matter in the tissue, and is its loss rare in the population?",
         "Is the part of the protein that is lost critical to its function?",
     ]
+    if not reading.calibrated:
+        questions.append(
+            f"Frame and decay rest on scores of {reading.base}, whose thresholds are not calibrated: does a calibrated "
+            "predictor, or RNA, show the same event?"
+        )
     if any(event.alternative for event in consequence.events):
         questions.append("The scores have a second reading; does it lead to the same end of the tree?")
     if any((site.type, site.reference, site.alternate) == (SiteType.DONOR, "GT", "GC") for site in place.altered_sites):

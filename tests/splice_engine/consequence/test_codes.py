@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 import yaml
@@ -318,6 +319,27 @@ def test_pvs1_at_a_site_follows_frame_decay_and_share(
     assert any("loss of function" in question and "GENE" in question for question in code.open_questions)
     strengths = {"pvs1-nmd@1": "very_strong", "pvs1-open@1": "undetermined"}
     assert code.strength.value == strengths.get(rule, label.removeprefix("PVS1_").lower())
+
+
+@pytest.mark.parametrize(
+    "found",
+    [effect(F.FRAMESHIFT, N.PREDICTED, stop=510), effect(F.IN_FRAME, N.NOT_APPLICABLE, alt=500), None],
+)
+@pytest.mark.parametrize(
+    "change", [{"predictor": "small", "version": "1"}, {"weights": ("0" * 64,)}, {"calibrated": False}]
+)
+def test_pvs1_gets_no_strength_from_a_predictor_that_is_not_calibrated(
+    found: TranscriptEffect | None, change: dict[str, Any]
+) -> None:
+    (code,) = suggest_codes(scores(0.99, **change), consequence(found), at_site()).suggestions
+    assert (code.code, code.strength.value, code.rule) == ("PVS1", "undetermined", "pvs1-open@1")
+    name = f"{change.get('predictor', 'spliceai')} {change.get('version', '1.3.1')}"
+    assert any(name in question and "not calibrated" in question for question in code.open_questions)
+
+
+def test_a_calibrated_predictor_is_no_open_question() -> None:
+    (code,) = suggest_codes(scores(0.99), consequence(), at_site()).suggestions
+    assert not any("calibrated" in question for question in code.open_questions)
 
 
 @pytest.mark.parametrize("raw", [0.0, 0.15, 0.99])
