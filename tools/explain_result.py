@@ -14,8 +14,7 @@ from agentic_spliceai.tools.compare_experiments import CompareExperimentsArgs, l
 from agentic_spliceai.tools.compare_experiments import run as compare
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
-from agentic_spliceai.tools.write_summary import WriteSummaryArgs
-from agentic_spliceai.tools.write_summary import run as write_summary
+from agentic_spliceai.tools.write_summary import summarise
 
 if TYPE_CHECKING:
     from agentic_spliceai.records.experiment_types import ExperimentRunDetail
@@ -56,7 +55,7 @@ def run(args: ExplainResultArgs, context: ToolContext) -> ExplainResultResult:
     named = labels_of(list({detail.id: detail for detail in details}.values()))
     notes: list[str] = []
     evidence = _gather(args, named, context, notes)
-    written = write_summary(WriteSummaryArgs(evidence=evidence, kind="experiment"), context)
+    written = summarise(evidence, "experiment", context)
     used = {reference for claim in written.claims for reference in claim.evidence_ids}
     kept = tuple(item for item in evidence if item.id in used)
     if context.keep_record:
@@ -85,7 +84,10 @@ def _gather(
         try:
             found = compare(
                 CompareExperimentsArgs(
-                    runs=tuple(detail.id for detail in succeeded), metric=args.metric, baseline=args.baseline
+                    runs=tuple(detail.id for detail in succeeded),
+                    metric=args.metric,
+                    baseline=args.baseline,
+                    missing_baseline="base_model",
                 ),
                 context,
             ).comparison
@@ -93,7 +95,9 @@ def _gather(
             # Runs of other data can be told of, though not compared: the answer says so.
             notes.append(f"not compared: {error.message}")
         else:
-            evidence += comparison_evidence(found, source=f"run:{context.run_id}", created_at=datetime.now(UTC))
+            # The same runs give the same evidence, whoever asks.
+            source = f"experiment_run:{'+'.join(sorted(detail.id for detail in succeeded))}"
+            evidence += comparison_evidence(found, source=source, created_at=datetime.now(UTC))
     if args.question is not None and _LEARNING.search(args.question):
         for label, detail in named.items():
             evidence += _learning(label, detail, context, notes)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from agentic_spliceai.records.interpretation import GeneInterpretation, Interpretation
+from agentic_spliceai.splice_engine.consequence.codes import CodeStrength
 from agentic_spliceai.splice_engine.genome.types import GenomeBuild, Variant
 from agentic_spliceai.tools import (
     complete_interpretation,
@@ -55,6 +56,16 @@ class Fact(ToolModel):
     display: str = Field(description="The value as a text shows it.")
 
 
+class SuggestedCode(ToolModel):
+    """A code that a rule suggests; nothing is assigned."""
+
+    code: str = Field(description="PVS1, PP3, BP4 or BP7.")
+    strength: CodeStrength = Field(description="How much it would weigh; for PVS1 the most that its tree gives here.")
+    suggestion: Literal[True] = Field(default=True, description="Always true: it is no assignment.")
+    rule: str = Field(description="The rule and the version of the rules.")
+    open_questions: tuple[str, ...] = Field(description="What has to be known before it can be assigned.")
+
+
 class InterpretedGene(ToolModel):
     """What the variant does to one gene."""
 
@@ -66,7 +77,7 @@ class InterpretedGene(ToolModel):
     triage: str = Field(description="What triage says, in one sentence.")
     consequence: str = Field(description="Its consequence, in one sentence.")
     hgvs_c: str | None = Field(description="The variant on the transcript.")
-    codes: tuple[str, ...] = Field(description="Suggested ACMG/AMP codes with strength: suggestions, to be weighed.")
+    codes: tuple[SuggestedCode, ...] = Field(description="Suggested ACMG/AMP codes; a person weighs and decides.")
 
 
 class InterpretVariantResult(ToolModel):
@@ -132,9 +143,7 @@ def run(args: InterpretVariantArgs, context: ToolContext) -> InterpretVariantRes
     evidence = gather_evidence.run(
         gather_evidence.GatherEvidenceArgs(interpretation=composed, known=_known(resolved.variant, context)), context
     ).evidence
-    summary = write_summary.run(
-        write_summary.WriteSummaryArgs(evidence=evidence, kind="interpretation"), context
-    )  # fmt: skip
+    summary = write_summary.summarise(evidence, "interpretation", context)
     whole = complete_interpretation.run(
         complete_interpretation.CompleteInterpretationArgs(
             interpretation=composed,
@@ -190,7 +199,10 @@ def _gene(gene: GeneInterpretation) -> InterpretedGene:
         triage=gene.triage.message,
         consequence=gene.consequence.verdict,
         hgvs_c=gene.consequence.hgvs_c,
-        codes=tuple(one.label for one in suggestions),
+        codes=tuple(
+            SuggestedCode(code=one.code, strength=one.strength, rule=one.rule, open_questions=one.open_questions)
+            for one in suggestions
+        ),
     )
 
 

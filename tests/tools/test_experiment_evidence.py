@@ -35,7 +35,6 @@ from agentic_spliceai.tools.experiment_evidence import (
     difference_evidence,
     run_evidence,
 )
-from agentic_spliceai.tools.write_summary import WriteSummaryArgs
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -210,6 +209,6 @@ def test_a_hostile_label_is_quoted_and_allows_nothing() -> None:
 def test_the_tool_writes_it_by_rules(tmp_path: Path) -> None:
     evidence = (*run_evidence(detail()), *difference_evidence([difference()], source="run:z", created_at=AT))
     context = ToolContext(Resources(Settings(data_dir=tmp_path)), keep_record=False)
-    result = write_summary.run(WriteSummaryArgs(evidence=evidence, kind="experiment"), context)
+    result = write_summary.summarise(evidence, "experiment", context)
     assert (result.author, result.notes) == ("rules", ())
     assert result.text == told(evidence)

@@ -43,6 +43,9 @@ def test_it_says_what_the_workflow_says_and_fits_into_a_conversation(context: To
     (gene,) = found["genes"]
     assert (gene["gene_name"], gene["hgvs_c"], gene["probability"]) == ("DEMO1", "DEMO1.1:c.238+1G>A", None)
     assert max(gene["changes"], key=lambda change: change["score"])["kind"] == "donor_loss"
+    (code,) = gene["codes"]
+    assert (code["code"], code["strength"], code["suggestion"]) == ("PVS1", "undetermined", True)
+    assert any("small 1" in question for question in code["open_questions"])
     assert found["author"] == "rules"
     assert "DEMO1" in found["summary"]
 

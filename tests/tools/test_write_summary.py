@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agentic_spliceai.records.errors import UnknownRecordError
 from agentic_spliceai.records.evidence import ClaimStatus, Evidence, make_evidence
 from agentic_spliceai.reporting.claims import verify_text
 from agentic_spliceai.reporting.evidence import Facts, interpretation_evidence
@@ -54,7 +55,7 @@ class Script:
 def summary(tmp_path: Path, writer: Script | None, evidence: tuple[Evidence, ...] = EVIDENCE) -> WriteSummaryResult:
     settings = Settings(data_dir=tmp_path, cache_dir=tmp_path / "cache")
     context = ToolContext(Resources(settings), run_id="4f1c9a2e77aa", keep_record=False, writer=writer)
-    result = write_summary.run(WriteSummaryArgs(evidence=evidence, kind="interpretation"), context)
+    result = write_summary.summarise(evidence, "interpretation", context)
     write_summary.TOOL.dump_result(result)
     assert writer is None or writer.left == 0
     return result
@@ -254,6 +255,64 @@ def test_known_variants_become_evidence_of_their_source(tmp_path: Path) -> None:
         "−0.60",
     )
     assert "Known of the variant: −0.60." in summary(tmp_path, None, result.evidence).text
+
+
+def kept(tmp_path: Path, run_id: str = "4f1c9a2e77aa") -> ToolContext:
+    settings = Settings(data_dir=tmp_path, cache_dir=tmp_path / "cache")
+    return ToolContext(Resources(settings), run_id=run_id)
+
+
+def test_recorded_facts_are_named_by_id_or_by_their_run(tmp_path: Path) -> None:
+    context = kept(tmp_path)
+    context.records.evidence.add("one-run", EVIDENCE)
+    by_run = write_summary.run(WriteSummaryArgs(of_run="one-run", kind="interpretation"), context)
+    ids = tuple(item.id for item in EVIDENCE)
+    by_id = write_summary.run(WriteSummaryArgs(evidence_ids=ids, kind="interpretation"), context)
+    by_value = write_summary.run(WriteSummaryArgs(evidence=EVIDENCE, kind="interpretation"), context)
+    assert by_run.text == by_id.text == by_value.text == summary(tmp_path, None).text
+
+
+def test_facts_that_the_caller_made_up_are_not_certified(tmp_path: Path) -> None:
+    context = kept(tmp_path)
+    with pytest.raises(ToolArgumentError, match="neither recorded nor made in this run"):
+        write_summary.run(WriteSummaryArgs(evidence=EVIDENCE, kind="interpretation"), context)
+    with pytest.raises(UnknownRecordError):
+        write_summary.run(WriteSummaryArgs(evidence_ids=(EVIDENCE[0].id,), kind="interpretation"), context)
+    with pytest.raises(ToolArgumentError, match="give evidence_ids or of_run"):
+        write_summary.TOOL.parse_args({"kind": "interpretation"})
+
+
+def test_a_recorded_fact_does_not_get_new_names_from_its_caller(tmp_path: Path) -> None:
+    context = kept(tmp_path)
+    context.records.evidence.add("one-run", EVIDENCE)
+    renamed = (EVIDENCE[0].model_copy(update={"terms": ("BRCA1",)}), *EVIDENCE[1:])
+    with pytest.raises(ToolArgumentError, match="does not name BRCA1"):
+        write_summary.run(WriteSummaryArgs(evidence=renamed, kind="interpretation"), context)
+
+
+def test_the_facts_of_this_run_need_no_record(tmp_path: Path) -> None:
+    context = ToolContext(Resources(Settings(data_dir=tmp_path)), run_id=SHIFT.run_id, keep_record=False)
+    result = write_summary.run(WriteSummaryArgs(evidence=EVIDENCE, kind="interpretation"), context)
+    assert "MYBPC3" in result.text
+
+
+class Broken:
+    """A writer with a defect and a name that would colour a terminal."""
+
+    name = "toy\x1b[31m"
+
+    def write(self, system: str, request: str) -> str:
+        raise RuntimeError("boom")
+
+
+def test_a_writer_with_a_defect_costs_the_prose_and_not_the_interpretation(tmp_path: Path) -> None:
+    context = ToolContext(Resources(Settings(data_dir=tmp_path)), keep_record=False, writer=Broken())
+    result = write_summary.summarise(EVIDENCE, "interpretation", context)
+    assert result.author == "rules"
+    assert "MYBPC3" in result.text
+    (note,) = result.notes
+    assert "RuntimeError: boom" in note
+    assert note.isprintable()
 
 
 def test_an_interpretation_is_completed_with_its_summary_and_what_was_refused(tmp_path: Path) -> None:
