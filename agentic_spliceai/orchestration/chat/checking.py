@@ -1,30 +1,28 @@
-"""What a language model says in a conversation, held against the evidence that came up."""
+"""What a language model says in a conversation, held against the evidence that came up.
+
+A sentence with a reference is checked as summaries are. A sentence without one passes only as talk: one of a few kinds
+of sentence about the conversation itself, made of nothing but the words of a short list. Everything else is refused.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 
-from agentic_spliceai.records.evidence import Claim, ClaimStatus, Evidence, EvidenceKind, make_evidence
-from agentic_spliceai.reporting.claims import references, verify_text
+from agentic_spliceai.orchestration.chat import talk
+from agentic_spliceai.records.evidence import Claim, ClaimStatus, Evidence
+from agentic_spliceai.reporting.claims import LONGEST, references, verify_text
 from agentic_spliceai.tools.vocabulary import Vocabulary
 
 _WORDS_FOR_NAMES = "it"
-
-# A question back, or a remark without a fact in it, rests on nothing and may be said; the check reads sentences only in
-# a text that refers to something. So such a text is read beside a sentence that does.
-_REMARK = make_evidence(
-    EvidenceKind.METRIC, "a remark", "said", "said", source="chat", created_at=datetime(2026, 1, 1, tzinfo=UTC)
-)
-_BESIDE = f"\n\nIt is {{{_REMARK.id}}}."
+_SENTENCE_END = re.compile(r"(?<=[.!?])[\"”’')]*(?:\s+|$)|\n\s*\n")
 
 
-def checked(text: str, evidence: Mapping[str, Evidence], words: Vocabulary, author: str) -> Claim:
+def checked(text: str, evidence: Mapping[str, Evidence], words: Vocabulary, author: str, request: str = "") -> Claim:
     """Check an answer.
 
     The names of models, data sets, base models, measures and backends of this installation may be written out: they
-    say nothing about a result. Everything else is checked as summaries are.
+    say nothing about a result.
 
     Parameters
     ----------
@@ -36,39 +34,57 @@ def checked(text: str, evidence: Mapping[str, Evidence], words: Vocabulary, auth
         The names.
     author
         The language model.
+    request
+        The person's words, whose numbers may be repeated in a question back.
     """
-    masked = _without_names(text, words)
-    if not text.strip():
-        problems: tuple[str, ...] = ("it wrote nothing",)
-    elif references(text):
-        problems = verify_text(masked, evidence.values(), author).problems
-    else:
-        problems = verify_text(masked + _BESIDE, [_REMARK], author).problems
-    problems = tuple(problem for problem in problems if not _is_talk(problem))
+    problems: list[str] = [] if text.strip() else ["it wrote nothing"]
+    if len(text) > LONGEST:
+        problems.append(f"the text has more than {LONGEST} characters")
+    told = []
+    for sentence in sentences(text):
+        if references(sentence):
+            told.append(sentence)
+            own = [evidence[name] for name in references(sentence) if name in evidence]
+            problems += _clinical(sentence, own)
+        else:
+            problems += _talk(sentence, words, request)
+    if told:
+        masked = "\n\n".join(_without_names(sentence, words) for sentence in told)
+        problems += verify_text(masked, evidence.values(), author).problems
+    problems = list(dict.fromkeys(problems))
     return Claim(
         text=text if text.strip() else "(empty)",
         rendered="" if problems else text,
         evidence_ids=tuple(name for name in references(text) if name in evidence),
         author=author,
         status=ClaimStatus.REFUSED if problems else ClaimStatus.VERIFIED,
-        problems=problems,
+        problems=tuple(problems),
     )
 
 
-#: How the check calls a sentence that tells something without a reference, with the sentence after it.
-_UNREFERENCED = re.compile(r"a statement without a reference to the evidence that it rests on in “(.*)”", re.DOTALL)
-#: A question, or a sentence about what is being done here, tells nothing of a variant or a result.
-_TALK = re.compile(
-    r".*\?$|(?:we|sorry, we) (?:will|can|cannot|could not|need|propose|proposed|have proposed|suggest|prepared)\b|"
-    r"please\b|the plan (?:is|waits|was)\b|sorry, the tool\b",
-    re.IGNORECASE | re.DOTALL,
-)
+def sentences(text: str) -> tuple[str, ...]:
+    """Return the sentences of a text."""
+    return tuple(part.strip() for part in _SENTENCE_END.split(text) if part.strip())
 
 
-def _is_talk(problem: str) -> bool:
-    """Whether a finding is only that a question, or a sentence about the conversation itself, rests on nothing."""
-    found = _UNREFERENCED.fullmatch(problem)
-    return found is not None and _TALK.match(found[1]) is not None
+def _talk(sentence: str, words: Vocabulary, request: str) -> list[str]:
+    """Refuse a sentence without a reference that is more than talk."""
+    where = f" in “{sentence if len(sentence) <= 90 else f'{sentence[:87]}...'}”"
+    if match := talk.CLINICAL.search(sentence):
+        return [f"it speaks of {match[0]!r} without evidence{where}"]
+    strange = talk.foreign_words(_without_names(sentence, words), request)
+    if strange:
+        return [f"a statement without a reference to the evidence that it rests on ({', '.join(strange)}){where}"]
+    if not talk.is_talk(_without_names(sentence, words)):
+        return [f"a statement without a reference to the evidence that it rests on{where}"]
+    return []
+
+
+def _clinical(sentence: str, own: Iterable[Evidence]) -> list[str]:
+    """Refuse words of the clinic that the sentence's own evidence does not use."""
+    told = " ".join(f"{fact.statement} {fact.display} {fact.value}" for fact in own).lower()
+    found = dict.fromkeys(match[0].lower() for match in talk.CLINICAL.finditer(sentence))
+    return [f"it speaks of {word!r}, its evidence does not" for word in found if word not in told]
 
 
 def _without_names(text: str, words: Vocabulary) -> str:

@@ -207,7 +207,7 @@ class ModelEngine:
         """Give the model's answer where it passes, and what the rules say where it does not."""
         if not heard.final and proposals.accepted:
             return
-        claim = checked(heard.final, evidence, self._words, self.name)
+        claim = checked(heard.final, evidence, self._words, self.name, text)
         if claim.status is ClaimStatus.VERIFIED:
             turn.gather(tuple(evidence[name] for name in claim.evidence_ids))
             work.keep_facts(turn)
