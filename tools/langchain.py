@@ -13,6 +13,7 @@ from agentic_spliceai.tools.registry import AnyTool
 from agentic_spliceai.tools.spec import SideEffect
 
 if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
     from langchain_core.tools import BaseTool
 
 #: Gives the context of one call; a model may call several tools at once.
@@ -63,6 +64,7 @@ def as_langchain_tools(
 
 
 def _wrapped(tool: AnyTool, context_of: ContextOf, largest: int, folders: AgentFolders) -> BaseTool:
+    from langchain_core.runnables.config import ensure_config
     from langchain_core.tools import BaseTool, ToolException
     from langgraph.errors import GraphBubbleUp
 
@@ -71,6 +73,16 @@ def _wrapped(tool: AnyTool, context_of: ContextOf, largest: int, folders: AgentF
 
     class SpliceTool(BaseTool):
         """One tool of this package; arguments go to it as they came, so that it checks them strictly itself."""
+
+        def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+            if not _is_malformed(input):
+                return super().invoke(input, config, **kwargs)
+            return self.run(_text(input), **_settings(input, config), **kwargs)
+
+        async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+            if not _is_malformed(input):
+                return await super().ainvoke(input, config, **kwargs)
+            return await self.arun(_text(input), **_settings(input, config), **kwargs)
 
         def _to_args_and_kwargs(
             self, tool_input: str | dict[str, Any], tool_call_id: str | None
@@ -88,6 +100,12 @@ def _wrapped(tool: AnyTool, context_of: ContextOf, largest: int, folders: AgentF
                 raise _failed(failure_of(error)) from error
             return content, {"tool": tool.name, "ids": ids_in(outcome)}
 
+    def _settings(call: Any, config: RunnableConfig | None) -> dict[str, Any]:
+        settled = ensure_config(config)
+        names = ("callbacks", "tags", "metadata", "run_name")
+        about = call if isinstance(call, Mapping) else {}
+        return {name: settled.get(name) for name in names} | {"config": settled, "tool_call_id": about.get("id")}
+
     def _failed(failure: ToolFailure) -> ToolException:
         return ToolException(json_text({"error": failure.model_dump(mode="json")}))
 
@@ -99,3 +117,16 @@ def _wrapped(tool: AnyTool, context_of: ContextOf, largest: int, folders: AgentF
         handle_tool_error=shown,
         metadata={"side_effect": tool.side_effect.value, "cost_class": tool.cost_class.value},
     )
+
+
+def _is_malformed(given: object) -> bool:
+    """Whether a model's call has no object of arguments: LangChain copies it before anything can refuse it."""
+    if isinstance(given, Mapping) and given.get("type") == "tool_call":
+        return not isinstance(given.get("args"), dict)
+    return not isinstance(given, str | dict)
+
+
+def _text(given: Any) -> str:
+    """Return what stands in place of a call's arguments, as the text that the tool then reads or refuses."""
+    arguments = given.get("args") if isinstance(given, Mapping) else given
+    return arguments if isinstance(arguments, str) else repr(arguments)

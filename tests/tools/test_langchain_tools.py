@@ -80,6 +80,23 @@ def test_text_instead_of_arguments_is_an_error_and_no_exception(tmp_path: Path) 
     assert json.loads(echo.invoke('{"text": "hello"}'))["text"] == "hello"
 
 
+@pytest.mark.parametrize("args", ["not json", "[1]", "", None, [1], 5])
+def test_a_call_without_an_object_of_arguments_is_a_typed_error(tmp_path: Path, args: Any) -> None:
+    echo = tools_of(tmp_path)["echo"]
+    call = {"type": "tool_call", "id": "c1", "name": "echo", "args": args}
+    for message in (echo.invoke(call), asyncio.run(echo.ainvoke(call))):
+        assert (message.status, message.tool_call_id) == ("error", "c1")
+        assert json.loads(message.content)["error"]["code"] == "tool_argument"
+    if not isinstance(args, str):
+        assert json.loads(echo.invoke(args))["error"]["code"] == "tool_argument"
+
+
+def test_a_call_with_its_arguments_as_json_text_is_answered(tmp_path: Path) -> None:
+    message = called(tools_of(tmp_path)["echo"], '{"text": "hello"}')
+    assert json.loads(str(message.content))["text"] == "hello"
+    assert message.tool_call_id == "c1"
+
+
 def test_failures_say_what_to_do(tmp_path: Path) -> None:
     fail = tools_of(tmp_path)["fail"]
     typed = json.loads(str(called(fail, {"how": "typed"}).content))["error"]
