@@ -46,6 +46,7 @@ _CHANGE = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _UNSUPPORTED = re.compile(r"<.*>|\*|\.|.*[\[\]].*")
+_BEFORE_BASE_1 = re.compile(rf"{_CONTIG}\s*[-:_\s]\s*(?P<position>-\d[\d,]*)\b", re.ASCII)
 _BASES = re.compile(r"[ACGTN]*")
 
 
@@ -152,6 +153,8 @@ def parse_raw(text: str, build: GenomeBuild | None = None) -> RawVariant:
         raise invalid(text, "it is written on a transcript", "Give a gene annotation too, or a genomic position.")
     if match := _GENOMIC.fullmatch(plain):
         return _placed(text, match["contig"], match["position"], match["ref"], match["alt"], build)
+    if match := _BEFORE_BASE_1.match(plain):
+        raise invalid(text, f"position {shortened(match['position'])} is before base 1", "Positions are 1-based.")
     raise invalid(text)
 
 

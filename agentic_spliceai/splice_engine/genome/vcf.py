@@ -90,7 +90,7 @@ def _alleles(record: int, number: int, line: str, build: GenomeBuild | None) -> 
     if len(fields) < 5:
         why = f"it has {len(fields)} tab-separated columns, and a record has at least 5"
     elif not (fields[1].isascii() and fields[1].isdigit() and len(fields[1]) <= 12):
-        why = f"POS {shortened(fields[1])} is no number"
+        why = f"POS {shortened(fields[1])} {_wrong_position(fields[1])}"
     elif not fields[0].strip():
         why = "CHROM is empty"
     if why:
@@ -112,6 +112,13 @@ def _alleles(record: int, number: int, line: str, build: GenomeBuild | None) -> 
             yield VcfAllele(record, number, index, text, identifier, line, error=error)
         else:
             yield VcfAllele(record, number, index, text, identifier, line, raw=raw)
+
+
+def _wrong_position(text: str) -> str:
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit()):
+        return "is no number"
+    return "is before base 1" if text.startswith("-") else "has too many digits"
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

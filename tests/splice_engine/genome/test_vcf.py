@@ -91,3 +91,22 @@ def test_the_golden_records_agree_with_htslib(mirror: Path) -> None:
             for i in items] == expected  # fmt: skip
     assert items[-1].record == 79
     assert {i.id for i in items if i.error} == {"edge_symbolic_INTS12", "edge_star_SEPT14", "edge_noalt_CFTR"}
+
+
+@pytest.mark.parametrize(
+    ("position", "why"),
+    [
+        ("-5", "POS '-5' is before base 1"),
+        ("0", "position 0 is before base 1"),
+        ("x", "POS 'x' is no number"),
+        ("-x", "POS '-x' is no number"),
+        ("1e5", "POS '1e5' is no number"),
+        ("1" * 13, "has too many digits"),
+    ],
+)
+def test_a_position_that_is_none_says_why(tmp_path: Path, position: str, why: str) -> None:
+    path = tmp_path / "in.vcf"
+    path.write_text(f"##fileformat=VCFv4.2\nchr3\t{position}\t.\tA\tG\n")
+    (allele,) = iter_vcf(path)
+    assert allele.error is not None
+    assert why in allele.error.message
