@@ -9,6 +9,7 @@ from pydantic import Field
 from agentic_spliceai.records.plan import PlanEstimate
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.experiments import PLAN, job_of
+from agentic_spliceai.tools.plan_blockers import blockers_of
 from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
 
 if TYPE_CHECKING:
@@ -33,27 +34,34 @@ class EstimatePlanResult(ToolModel):
 
     estimate: PlanEstimate = Field(description="Time and cost, with what they rest on.")
     needs_approval: bool = Field(description="Whether it costs money or takes longer than ten minutes.")
+    blockers: tuple[str, ...] = Field(
+        default=(), description="Why it cannot run at all: data, weights, device or backend that are not there."
+    )
 
 
 def run(args: EstimatePlanArgs, context: ToolContext) -> EstimatePlanResult:
-    """Add up the arms; raises `UnknownRecordError` for an unknown plan, and `UnknownBackendError`."""
+    """Add up the arms, and see whether they can run; raises `UnknownRecordError` for an unknown plan."""
     from agentic_spliceai.splice_engine.meta_layer.experiments.estimate import estimate_seconds
 
     plan = context.records.plans.get(args.plan_id)
     low = expected = high = usd = usd_high = 0.0
     bases: list[str] = []
-    warnings: list[str] = []
+    blockers = blockers_of(plan, context)
+    warnings = [f"It cannot run: {blocker}" for blocker in blockers]
     for arm in plan.arms:
         time = estimate_seconds(arm.spec, plan.device, _history(arm.spec, context))
         low, expected, high = low + time.low, expected + time.expected, high + time.high
-        job = job_of(plan, arm, "estimate", context)
-        price = context.jobs.estimate(job, time.expected, plan.backend)
-        usd, usd_high = usd + price.usd, usd_high + price.usd_per_hour * time.high / 3600
-        bases += [time.basis, price.basis]
-        if time.high > job.time_limit:
+        bases.append(time.basis)
+        if time.high > plan.time_limit_hours * 3600:
             warnings.append(
                 f"{arm.label} may need {time.high / 3600:.1f} h, more than its limit of {plan.time_limit_hours:g} h."
             )
+        if plan.backend not in context.jobs.backends:
+            continue  # of which nobody knows a price
+        job = job_of(plan, arm, "estimate", context)
+        price = context.jobs.estimate(job, time.expected, plan.backend)
+        usd, usd_high = usd + price.usd, usd_high + price.usd_per_hour * time.high / 3600
+        bases.append(price.basis)
     if usd_high > plan.budget_usd >= usd:
         warnings.append(f"The cost may reach {usd_high:.2f} dollars, more than the budget of {plan.budget_usd:.2f}.")
     if usd > plan.budget_usd:
@@ -68,7 +76,7 @@ def run(args: EstimatePlanArgs, context: ToolContext) -> EstimatePlanResult:
         within_budget=usd <= plan.budget_usd,
         warnings=tuple(warnings),
     )
-    return EstimatePlanResult(estimate=estimate, needs_approval=usd_high > 0 or expected > SHORT)
+    return EstimatePlanResult(estimate=estimate, needs_approval=usd_high > 0 or expected > SHORT, blockers=blockers)
 
 
 def _history(spec: ExperimentSpec, context: ToolContext) -> tuple[PastRun, ...]:

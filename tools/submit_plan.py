@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -37,14 +38,14 @@ class SubmitPlanResult(ToolModel):
 
 
 def run(args: SubmitPlanArgs, context: ToolContext) -> SubmitPlanResult:
-    """Record each arm, then start its job; repeated in the same run it starts nothing twice.
+    """Record each arm, then start its job; repeated with one approval, or in one run, it starts nothing twice.
 
     Raises
     ------
     NotApprovedError
         If the plan needs an approval and has none, or the approval is of another plan or was refused.
     PlanError
-        If the plan is expected to cost more than its budget.
+        If the plan cannot run here, or is expected to cost more than its budget.
     ComputeError
         If a job cannot be started.
     """
@@ -54,7 +55,7 @@ def run(args: SubmitPlanArgs, context: ToolContext) -> SubmitPlanResult:
     git = _git(context)
     arms: list[SubmittedArm] = []
     for arm in plan.arms:
-        key = context.key("arm", plan.digest, arm.label)
+        key = _key(plan, arm.label, args.approval_id, context)
         run_id = key[:12]
         context.records.experiments.add_run(
             _new_run(
@@ -84,8 +85,18 @@ def experiment_name(plan: ExperimentPlan) -> str:
     return f"{first.task}-{first.dataset}"
 
 
+def _key(plan: ExperimentPlan, label: str, approval_id: str | None, context: ToolContext) -> str:
+    """Return an arm's key: an approval starts its arms once, whoever submits with it and however often."""
+    if approval_id is None:
+        return context.key("arm", plan.digest, label)
+    approval = context.records.plans.approval(approval_id)
+    return hashlib.sha256("\x1f".join(("approval", approval.id, plan.digest, label)).encode()).hexdigest()
+
+
 def _require_approval(plan: ExperimentPlan, approval_id: str | None, context: ToolContext) -> None:
     found = estimate(EstimatePlanArgs(plan_id=plan.id), context)
+    if found.blockers:
+        raise PlanError(f"the plan cannot run: {'; '.join(found.blockers)}", "Mend that, or change the plan.")
     if not found.estimate.within_budget:
         raise PlanError(
             f"the plan is expected to cost {found.estimate.usd:.2f} dollars, its budget is {plan.budget_usd:.2f}.",

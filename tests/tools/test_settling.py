@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agentic_spliceai import cli_jobs
 from agentic_spliceai.compute.errors import ComputeError, JobFailedError, NoCapacityError
+from agentic_spliceai.compute.local import LocalBackend
+from agentic_spliceai.compute.manager import JobManager
 from agentic_spliceai.compute.types import JobHandle, JobSpec, JobState, JobStatus, LogPage
+from agentic_spliceai.records.plan import Arm
+from agentic_spliceai.tools.experiments import PlanError
 from agentic_spliceai.tools.settling import settle
+from tests.splice_engine.meta_layer.experiments.toys import tiny_spec
 from tests.tools.test_experiment_tools import (
     BAD,
     GOOD,
@@ -178,3 +184,45 @@ def test_an_arm_that_was_cancelled_does_not_hide_the_others(tmp_path: Path) -> N
 
     collected = carried_out(context_with(tmp_path, One({"good": GOOD, "bad": BAD})), plan_of("good", "bad"))
     assert [(run.label, run.status) for run in collected.runs] == [("good", "succeeded"), ("bad", "cancelled")]
+
+
+# --- plans that cannot run
+
+
+@pytest.mark.parametrize(
+    ("spec", "changes", "why"),
+    [
+        ({"dataset": "mfass"}, {}, "the data set mfass is not on this machine"),
+        ({"base_model": "openspliceai-400nt"}, {}, "downloads are off"),
+        ({"base_model": "spliceia"}, {}, "No base model is called 'spliceia'"),
+        ({}, {"device": "cuda"}, "no GPU"),
+        ({}, {"backend": "moon"}, "no backend 'moon'"),
+    ],
+)
+def test_a_plan_that_cannot_run_says_so_before_it_is_approved_and_does_not_start(
+    spec: dict[str, Any], changes: dict[str, Any], why: str, tmp_path: Path
+) -> None:
+    context = context_with(tmp_path, Arms({}))
+    context.settings.__dict__["allow_download"] = False
+    local = LocalBackend(tmp_path / "jobs", gpu_slots=0)
+    context.resources.__dict__["jobs"] = JobManager(context.records.jobs, {"local": local})
+    arm = Arm(label="good", spec=tiny_spec(draws=200, **spec))
+    plan = plan_of("good", **({"backend": "local", "device": "cpu", "arms": (arm,)} | changes))
+    approval = approved(context, plan)
+    found = call("estimate_plan", context, plan_id=plan.id)
+    (blocker,) = found.blockers
+    assert why in blocker
+    assert found.estimate.warnings[0] == f"It cannot run: {blocker}"
+    with pytest.raises(PlanError, match=r"cannot run"):
+        call("submit_plan", context, plan_id=plan.id, approval_id=approval)
+    assert (context.records.jobs.list(), context.records.experiments.list()) == ((), ())
+
+
+def test_a_plan_that_can_run_here_has_no_blockers(tmp_path: Path) -> None:
+    context = context_with(tmp_path, Arms({}))
+    local = LocalBackend(tmp_path / "jobs", gpu_slots=0)
+    context.resources.__dict__["jobs"] = JobManager(context.records.jobs, {"local": local})
+    plan = plan_of("good", backend="local", device="cpu")
+    context.records.plans.add(plan)
+    found = call("estimate_plan", context, plan_id=plan.id)
+    assert (found.blockers, found.estimate.warnings) == ((), ())
