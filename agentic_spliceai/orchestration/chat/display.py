@@ -107,7 +107,7 @@ class Display:
     def answer(self, event: AnswerEvent) -> None:
         """Show an answer, and why it is not the model's where it is not."""
         if event.refused:
-            self.line("What the model wrote is not shown, because no evidence backs it:")
+            self.line("What the model wrote is not shown where no evidence backs it:")
             for problem in event.refused:
                 self.line(f"  - {printable(problem)}")
         self.line(printable(event.text, keep="\n"))

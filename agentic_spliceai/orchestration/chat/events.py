@@ -15,7 +15,7 @@ class _Event(BaseModel):
 
 
 class TokenEvent(_Event):
-    """A piece of what a language model writes; not checked yet: the answer that follows is what counts."""
+    """A sentence of a language model that passed the check, while it goes on writing; what has not is never sent."""
 
     kind: Literal["token"] = "token"
     text: str

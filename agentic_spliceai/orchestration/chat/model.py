@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from agentic_spliceai.orchestration.chat.agent_tools import Proposals, agent_too
 from agentic_spliceai.orchestration.chat.answers import plan_text
 from agentic_spliceai.orchestration.chat.checking import checked
 from agentic_spliceai.orchestration.chat.citing import cited, listed
+from agentic_spliceai.orchestration.chat.counting import CallCounter, TooManyCallsError
 from agentic_spliceai.orchestration.chat.events import (
     AnswerEvent,
     ChatEvent,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 _REMEMBERED = 20  # messages of the conversation that the model is given
 _TOLD_FACTS = 60
+_COMPLETE = re.compile(r"[.!?][\"”’')]*\s+")  # the end of a sentence, once something may follow it
 _READ_ONLY = (
     IntentKind.EXPLAIN_RESULT,
     IntentKind.LIST_EXPERIMENTS,
@@ -119,11 +122,12 @@ class ModelEngine:
         known = work.known_facts()
         turn_facts: dict[str, Evidence] = {}
         proposals = Proposals(self._words, f"model:{self.name}", text)
-        heard = _Heard(self, work, turn, known, turn_facts)
+        heard = _Heard(self, work, turn, known, turn_facts, text)
+        counter = CallCounter(turn, min(self._limits.model_calls, self._limits.session_model_calls - spent[0]))
         try:
-            yield from heard.listen(self._stream(text, work, known, proposals, spent))
+            yield from heard.listen(self._stream(text, work, known, proposals, spent, counter))
         except Exception as error:  # noqa: BLE001 - a client has exceptions of its own; each is told as an event
-            yield self._failed(error)
+            yield self._failed(error, counter)
             return
         yield from self._said(text, heard, work, turn, {**known, **turn_facts}, proposals)
         for intent in proposals.accepted[-1:]:
@@ -135,11 +139,16 @@ class ModelEngine:
             yield from work.run("plan_experiment", {"plan": plan_id}, turn)
 
     def _stream(
-        self, text: str, work: Work, known: Mapping[str, Evidence], proposals: Proposals, spent: tuple[int, int]
+        self,
+        text: str,
+        work: Work,
+        known: Mapping[str, Evidence],
+        proposals: Proposals,
+        spent: tuple[int, int],
+        counter: CallCounter,
     ) -> Iterator[Any]:
         from langchain.agents import create_agent
         from langchain.agents.middleware import (
-            ModelCallLimitMiddleware,
             ModelRetryMiddleware,
             ToolCallLimitMiddleware,
             ToolErrorMiddleware,
@@ -147,11 +156,9 @@ class ModelEngine:
         from langsmith.run_helpers import tracing_context
 
         limits = self._limits
-        calls = min(limits.model_calls, limits.session_model_calls - spent[0])
         tool_calls = min(limits.tool_calls, limits.session_tool_calls - spent[1])
         # The middleware's types of state differ from each other, as create_agent's own signature does not allow.
         middleware: list[Any] = [
-            ModelCallLimitMiddleware(run_limit=calls, exit_behavior="error"),
             ToolCallLimitMiddleware(run_limit=tool_calls, exit_behavior="continue"),
             ModelRetryMiddleware(
                 max_retries=limits.retries,
@@ -160,19 +167,21 @@ class ModelEngine:
                 initial_delay=limits.retry_delay,
                 jitter=False,
             ),
+            # Inside the retries, so that every call counts: a failed one may cost as much as another.
+            counter.middleware(),
             ToolErrorMiddleware(on_error=_told),
         ]
         agent: Any = create_agent(
             self._model,
             agent_tools(work, proposals),
-            system_prompt=self._system(known, calls, tool_calls),
+            system_prompt=self._system(known, counter.most, tool_calls),
             middleware=middleware,
         )
         # Variants are patient data: nothing goes to a tracing service, whatever the environment says.
         with tracing_context(enabled=False):
             yield from agent.stream(
                 {"messages": self._messages(text, work)},
-                {"recursion_limit": 4 * (calls + tool_calls) + 10},
+                {"recursion_limit": 4 * (counter.most + tool_calls) + 10},
                 stream_mode=["messages", "updates", "custom"],
             )
 
@@ -207,7 +216,7 @@ class ModelEngine:
         """Give the model's answer where it passes, and what the rules say where it does not."""
         if not heard.final and proposals.accepted:
             return
-        claim = checked(heard.final, evidence, self._words, self.name, text)
+        claim = self.checked(heard.final, evidence, text)
         if claim.status is ClaimStatus.VERIFIED:
             turn.gather(tuple(evidence[name] for name in claim.evidence_ids))
             work.keep_facts(turn)
@@ -234,14 +243,20 @@ class ModelEngine:
         elif not proposals.accepted:
             yield AnswerEvent(text="No evidence came up that holds an answer.", author="rules")
 
-    def _failed(self, error: Exception) -> ErrorEvent:
-        if type(error).__name__ == "ModelCallLimitExceededError":
+    def _failed(self, error: Exception, counter: CallCounter) -> ErrorEvent:
+        if isinstance(error, TooManyCallsError):
             return ErrorEvent(
                 code="limit",
                 message=f"{self.name} went on without coming to an answer, and was stopped.",
                 advice="Ask for less at once, or go on without --model.",
             )
-        return error_event(error if isinstance(error, SpliceEngineError) else explained(error, self.name))
+        # Only what came out of a call of the model is the model's; anything else is a defect of this program.
+        blamed = error is counter.failed and not isinstance(error, SpliceEngineError)
+        return error_event(explained(error, self.name) if blamed else error)
+
+    def checked(self, text: str, evidence: Mapping[str, Evidence], request: str) -> Claim:
+        """Check what the model wrote."""
+        return checked(text, evidence, self._words, self.name, request)
 
     def cost(self, read: int, written: int) -> float | None:
         """Return what so many tokens cost, None where the price is not known."""
@@ -249,7 +264,7 @@ class ModelEngine:
 
 
 class _Heard:
-    """Listens to the agent: tokens and tool calls become events, evidence is noted."""
+    """Listens to the agent: checked sentences and tool calls become events, evidence is noted."""
 
     def __init__(
         self,
@@ -258,10 +273,12 @@ class _Heard:
         turn: Turn,
         known: Mapping[str, Evidence],
         facts: dict[str, Evidence],
+        request: str,
     ) -> None:
         self._engine, self._work, self._turn = engine, work, turn
-        self._known, self._facts = known, facts
+        self._known, self._facts, self._request = known, facts, request
         self._begun: dict[str, float] = {}
+        self._written, self._released, self._held = "", 0, False
         self.final = ""
         self.claims: list[Claim] = []
 
@@ -271,7 +288,7 @@ class _Heard:
             if mode == "messages":
                 message, _ = chunk
                 if message.type == "AIMessageChunk" and message.text:
-                    yield TokenEvent(text=printable(str(message.text), keep="\n"))
+                    yield from self._write(str(message.text))
             elif mode == "custom" and isinstance(chunk, ToolAdvanced):
                 yield chunk
             elif mode == "updates":
@@ -279,16 +296,32 @@ class _Heard:
                     for message in (update or {}).get("messages", ()):
                         yield from self._message(message)
 
+    def _write(self, piece: str) -> Iterator[ChatEvent]:
+        """Release each sentence when it is complete and passes with all before it; the first that fails holds all."""
+        self._written += piece
+        while not self._held and (end := _COMPLETE.search(self._written, self._released)) is not None:
+            evidence = {**self._known, **self._facts}
+            claim = self._engine.checked(self._written[: end.end()].strip(), evidence, self._request)
+            if claim.status is not ClaimStatus.VERIFIED:
+                self._held = True
+                return
+            sentence = self._written[self._released : end.end()]
+            self._released = end.end()
+            yield TokenEvent(text=printable(cited(sentence, evidence), keep="\n"))
+
     def _message(self, message: Any) -> Iterator[ChatEvent]:
         if message.type == "ai":
+            self._written, self._released, self._held = "", 0, False
             self._count(message)
             self.final = str(message.text).strip()
             for call in message.tool_calls:
-                self._begun[str(call["id"])] = time.perf_counter()
+                self._begun.setdefault(str(call["id"]), time.perf_counter())
                 self._turn.tool_calls += 1
                 yield ToolStarted(name=printable(str(call["name"])), purpose="called by the language model")
         elif message.type == "tool":
-            seconds = time.perf_counter() - self._begun.pop(str(message.tool_call_id), time.perf_counter())
+            # Two calls may share an id: the second finds no beginning of its own.
+            now = time.perf_counter()
+            seconds = max(0.0, now - self._begun.pop(str(message.tool_call_id), now))
             ok = message.status != "error"
             text = str(message.text)
             yield ToolEnded(
@@ -305,7 +338,6 @@ class _Heard:
         self.claims = list(claims_in(text)) or self.claims
 
     def _count(self, message: Any) -> None:
-        self._turn.model_calls += 1
         usage = message.usage_metadata
         price = self._engine.cost(usage["input_tokens"], usage["output_tokens"]) if usage else None
         # A call whose tokens nobody counted makes the turn's cost unknown.

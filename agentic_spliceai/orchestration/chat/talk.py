@@ -45,15 +45,16 @@ _MARKS = frozenset(".,;:?!'\"()“”‘’…-")
 
 #: What a sentence without a reference may be; each has to fit from its first word on.
 _QUESTION = re.compile(
-    r"(?:(?:and|or|so|well|sorry|thanks|hello|hi|ok|okay),? )?(?:do you|would you|should|shall|may|can|could|what|which|"
+    r"(?:(?:and|or|so|well|sorry|thanks|hello|hi|ok|okay),? )?"
+    r"(?:do you|would you|should|shall|may|can|could|what|which|"
     r"how (?:many|much|long)|where|on which|on what|in which|for which|with which|at most|is (?:it|this|that|the plan)|"
     r"are you)\b.*\?",
     re.IGNORECASE | re.DOTALL,
 )
 _STATEMENT = re.compile(
     r"(?:(?:sorry|well|ok|okay), )?(?:"
-    r"(?:we|we'll) (?:will|can|cannot|could not|need|want|would|propose|proposed|have proposed|suggest|prepared|do not|did not|"
-    r"have no|looked|asked|understand|take)\b|"
+    r"(?:we|we'll) (?:will|can|cannot|could not|need|want|would|propose|proposed|have proposed|suggest|prepared|"
+    r"do not|did not|have no|looked|asked|understand|take)\b|"
     r"please\b|you (?:can|could|may)\b|the plan (?:waits|is (?:here|there|prepared|proposed))\b|here is the plan|"
     r"the (?:first|next|last) step is to\b|(?:sorry,? )?the tool (?:failed|fails)|no evidence holds\b|"
     r"(?:that|it|this) is not (?:known|recorded|clear)\b"
@@ -61,15 +62,12 @@ _STATEMENT = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _COURTESY = re.compile(
-    r"(?:hello|hi|sorry|well|thanks|thank you|you are welcome|ok|okay|sure|yes|what is it)[.!?]", re.IGNORECASE
+    r"(?:hello|hi|sorry|well|thanks|thank you|you are welcome|ok|okay|sure|what is it)[.!?]", re.IGNORECASE
 )
-_BARE_YES = re.compile(r"yes[.!]", re.IGNORECASE)
 
 
 def is_talk(sentence: str) -> bool:
     """Whether a sentence, names taken out, is a question back, a courtesy, or about what is done here."""
-    if _BARE_YES.fullmatch(sentence):
-        return False  # it answers the person's question: a statement
     return any(kind.fullmatch(sentence) is not None for kind in (_COURTESY, _QUESTION, _STATEMENT))
 
 

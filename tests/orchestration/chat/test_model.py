@@ -11,7 +11,14 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage
 
 from agentic_spliceai.orchestration.askers import approve_all
-from agentic_spliceai.orchestration.chat.events import AnswerEvent, ChatEvent, ErrorEvent, StatusEvent, ToolEnded
+from agentic_spliceai.orchestration.chat.events import (
+    AnswerEvent,
+    ChatEvent,
+    ErrorEvent,
+    StatusEvent,
+    TokenEvent,
+    ToolEnded,
+)
 from agentic_spliceai.orchestration.chat.model import Limits, ModelEngine
 from agentic_spliceai.orchestration.chat.providers import Price
 from agentic_spliceai.orchestration.chat.session import ChatSession
@@ -69,11 +76,70 @@ def test_a_plan_is_proposed_approved_run_and_asked_about(tmp_path: Path) -> None
         assert answer.evidence
 
 
-def test_tokens_are_streamed_before_the_answer(tmp_path: Path) -> None:
-    with chat(tmp_path, [says("What is it that you want to know?")]) as session:
-        kinds = toys.kinds(session.send("hm"))
-    assert kinds.count("token") > 3
-    assert kinds[-2:] == ["answer", "status"]
+def test_checked_sentences_are_streamed_before_the_answer(tmp_path: Path) -> None:
+    with chat(tmp_path, [says("Sorry. What is it that you want to know? Which model do you mean?")]) as session:
+        events = list(session.send("hm"))
+    told = [event.text.strip() for event in events if isinstance(event, TokenEvent)]
+    assert told[:2] == ["Sorry.", "What is it that you want to know?"]
+    assert toys.kinds(events)[-2:] == ["answer", "status"]
+
+
+def test_what_is_refused_never_leaves_as_tokens(tmp_path: Path) -> None:
+    text = "Which model do you mean? The PR-AUC was 0.97 and it is harmful. It cures. Which data set do you mean? Yes."
+    with chat(tmp_path, [says(text)]) as session:
+        events = list(session.send("hm"))
+    told = [event.text.strip() for event in events if isinstance(event, TokenEvent)]
+    assert told == ["Which model do you mean?"]
+    sent = "".join(event.model_dump_json(exclude={"refused"}) for event in events)
+    assert "0.97" not in sent
+    assert "cures" not in sent
+
+
+def test_the_value_of_a_reference_is_streamed(tmp_path: Path) -> None:
+    script = [
+        calls("propose_plan", **PLAN),
+        says("I proposed a plan; please look at it."),
+        lambda messages: says(f"It reached {{{evidence_told(messages)}}}. Do you want to know more?"),
+    ]
+    with chat(tmp_path, script, ask=approve_all) as session:
+        list(session.send("train the CNN on MFASS, two seeds"))
+        events = list(session.send("how good is it?"))
+    told = [event.text.strip() for event in events if isinstance(event, TokenEvent)]
+    assert re.fullmatch(r"It reached 0\.812 \[E-[0-9a-f]{8}\]\.", told[0])
+
+
+def test_calls_that_share_an_id_are_no_error(tmp_path: Path) -> None:
+    both = calls("list_experiments")
+    both.tool_calls.append(dict(both.tool_calls[0]))  # type: ignore[arg-type]
+    with chat(tmp_path, [both, says("What is it?")]) as session:
+        events = list(session.send("hm"))
+    assert errors(events) == []
+    assert all(event.seconds >= 0 for event in events if isinstance(event, ToolEnded))
+    assert toys.answer(events) == "What is it?"
+
+
+def test_a_defect_of_ours_is_not_blamed_on_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr("agentic_spliceai.orchestration.chat.model._Heard._gather", broken)
+    with chat(tmp_path, [calls("list_experiments"), says("What is it?")]) as session:
+        (error,) = [event for event in session.send("hm") if isinstance(event, ErrorEvent)]
+    assert error.code != "model"
+    assert "scripted" not in error.message
+
+
+def test_failed_calls_count(tmp_path: Path) -> None:
+    script = [TimeoutError("slow"), says("What is it?"), TimeoutError("slow"), TimeoutError("slow")]
+    with chat(tmp_path, script, price=Price(1.0, 1.0)) as session:
+        *_, status = session.send("hm")
+        assert isinstance(status, StatusEvent)
+        assert status.model_calls == 2
+        assert status.cost_usd is None
+        *_, status = session.send("hm")
+        assert isinstance(status, StatusEvent)
+        assert status.model_calls == 2
+        assert session.spent()[0] == 4
 
 
 def test_a_model_cannot_approve_or_start(tmp_path: Path) -> None:
@@ -168,10 +234,10 @@ def test_a_failed_call_is_tried_again(tmp_path: Path) -> None:
 
 
 def test_a_model_that_stays_away_is_said(tmp_path: Path) -> None:
-    with chat(tmp_path, [TimeoutError("slow"), TimeoutError("slow"), says("Yes?")]) as session:
+    with chat(tmp_path, [TimeoutError("slow"), TimeoutError("slow"), says("What is it?")]) as session:
         events = list(session.send("hm"))
         assert errors(events) == ["model"]
-        assert toys.answer(session.send("again")) == "Yes?"
+        assert toys.answer(session.send("again")) == "What is it?"
 
 
 @pytest.mark.parametrize(("price", "cost"), [(None, "cost unknown"), (Price(1000.0, 2000.0), "$0.12")])
