@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -26,6 +26,9 @@ class CompareExperimentsArgs(ToolModel):
     metric: str | None = Field(default=None, description="The measure that decides; null takes the task's main one.")
     baseline: str | None = Field(
         default=None, description="Label of the run that the others are compared with; null takes the base model."
+    )
+    missing_baseline: Literal["refuse", "base_model"] = Field(
+        default="refuse", description="What to do where the baseline is none of the runs, for it left no result."
     )
 
 
@@ -65,6 +68,8 @@ def run(args: CompareExperimentsArgs, context: ToolContext) -> CompareExperiment
     if baseline is not None and baseline not in named and any(d.label == baseline for d in details.values()):
         # Several runs have the label: the latest of them is meant.
         baseline = next(label for label, detail in named.items() if detail.label == baseline)
+    elif baseline is not None and baseline not in named and args.missing_baseline == "base_model":
+        baseline = None
     first = next(iter(details.values()))
     comparison = compare_results(
         {label: _result(detail) for label, detail in named.items()},

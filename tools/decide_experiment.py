@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from agentic_spliceai.records.experiment_types import ExperimentRunDetail, ExperimentStatus
 from agentic_spliceai.records.plan import ExperimentPlan, RunDecision
 from agentic_spliceai.splice_engine.meta_layer.experiments.comparison import ComparedArm, Comparison, Contrast
-from agentic_spliceai.tools.collect_results import CollectedRun
+from agentic_spliceai.tools.compare_experiments import CompareExperimentsArgs
+from agentic_spliceai.tools.compare_experiments import run as compare
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.experiments import PLAN
-from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
+from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolArgumentError, ToolModel, ToolSpec
 
 #: Seeds below which the noise of training is hardly known.
 FEW_SEEDS = 3
 
+#: Runs on one test part up to which nothing is said about their number.
+FEW_LOOKS = 10
+
 
 class DecideExperimentArgs(ToolModel):
-    """The plan, its runs, and how they compare."""
+    """The plan and its runs; what they found is read from their records."""
 
     plan_id: str = Field(min_length=1, description=PLAN)
-    collected: tuple[CollectedRun, ...] = Field(min_length=1, description="Runs as they are recorded.")
-    comparison: Comparison = Field(description="Of the runs that left a result, by their labels in the plan.")
+    runs: tuple[str, ...] = Field(min_length=1, description="Experiment runs of this plan that have ended.")
 
 
 class ArmDecision(ToolModel):
@@ -37,34 +41,75 @@ class DecideExperimentResult(ToolModel):
 
     decisions: tuple[ArmDecision, ...] = Field(min_length=1, description="One an arm.")
     best: str | None = Field(description="The kept arm with the best figure; null where none is kept.")
-    proposal: str = Field(description="What to try next, as a request that the planner understands.")
+    proposal: str = Field(description="What to try next.")
+    looks: int = Field(ge=0, description="Recorded runs that were measured on this data set for this task.")
+    note: str = Field(description="What many looks at one test part mean; empty for few.")
 
 
 def run(args: DecideExperimentArgs, context: ToolContext) -> DecideExperimentResult:
-    """Record a decision for every arm; the rule is the comparison's."""
+    """Compare the runs again from their records, and record a decision for each; the rule is the comparison's.
+
+    Raises
+    ------
+    ToolArgumentError
+        If a run is not of this plan, or has not ended.
+    """
     plan = context.records.plans.get(args.plan_id)
-    compared = {arm.label: arm for arm in args.comparison.arms}
-    decisions: list[ArmDecision] = []
-    for collected in args.collected:
-        arm = compared.get(collected.label)
-        if arm is None:
-            decision, reason = RunDecision.CRASH, collected.message or "it left no result"
-        elif arm.against_baseline is None and args.comparison.baseline is not None:
-            decision = RunDecision.UNDECIDED
-            reason = f"the others are compared with it; against the base model: {arm.against_base_model.reason}"
-        else:
-            found = contrast_of(arm)
-            decision, reason = RunDecision(found.decision.value), found.reason
-        context.records.experiments.decide(collected.run_id, decision, reason)
-        decisions.append(ArmDecision(label=collected.label, run_id=collected.run_id, decision=decision, reason=reason))
-    kept = [compared[item.label] for item in decisions if item.decision is RunDecision.KEEP]
-    sign = 1 if args.comparison.higher_is_better else -1
-    best = max(kept, key=lambda arm: sign * (contrast_of(arm).difference or 0.0), default=None)
+    store = context.records.experiments
+    details = [store.get(name) for name in args.runs]
+    for detail in details:
+        if detail.plan_id is None or not plan.digest.startswith(detail.plan_id):
+            raise ToolArgumentError(f"run {detail.id} is not of plan {plan.id}.", "Give the runs of one plan.")
+        if detail.status is ExperimentStatus.RUNNING:
+            raise ToolArgumentError(f"run {detail.id} has not ended.", "Wait for it: jobs list.")
+    measured = [detail.id for detail in details if detail.result is not None]
+    comparison = _comparison(plan, measured, context) if measured else None
+    decisions = [_decide(detail, comparison) for detail in details]
+    for item in decisions:
+        store.decide(item.run_id, item.decision, item.reason)
+    best = None
+    if comparison is not None:
+        kept = [comparison.arm(item.label) for item in decisions if item.decision is RunDecision.KEEP]
+        sign = 1 if comparison.higher_is_better else -1
+        best = max(kept, key=lambda arm: sign * (contrast_of(arm).difference or 0.0), default=None)
+    spec = plan.arms[0].spec
+    looks = len(store.list(task=spec.task.value, dataset=spec.dataset, status="succeeded", limit=1000))
     return DecideExperimentResult(
         decisions=tuple(decisions),
         best=best.label if best else None,
-        proposal=_propose(plan, decisions, baseline=args.comparison.baseline),
+        proposal=_propose(plan, decisions, baseline=comparison.baseline if comparison else None),
+        looks=looks,
+        note="" if looks <= FEW_LOOKS else _many_looks(looks, spec.dataset),
     )
+
+
+def _many_looks(looks: int, dataset: str) -> str:
+    return (
+        f"{looks} recorded runs were measured on the test part of {dataset}: the more are tried, the likelier a gain "
+        "on it is chance."
+    )
+
+
+def _comparison(plan: ExperimentPlan, runs: list[str], context: ToolContext) -> Comparison:
+    args = CompareExperimentsArgs(
+        runs=tuple(runs), metric=plan.metric, baseline=plan.baseline, missing_baseline="base_model"
+    )
+    return compare(args, context).comparison
+
+
+def _decide(detail: ExperimentRunDetail, comparison: Comparison | None) -> ArmDecision:
+    if detail.result is None or comparison is None:
+        cancelled = detail.status is ExperimentStatus.CANCELLED
+        decision = RunDecision.UNDECIDED if cancelled else RunDecision.CRASH
+        reason = "it was cancelled" if cancelled else (detail.error.message if detail.error else "it left no result")
+    else:
+        arm = comparison.arm(detail.label)
+        if arm.against_baseline is None:
+            decision = RunDecision.UNDECIDED
+            reason = f"the others are compared with it; against the base model: {arm.against_base_model.reason}"
+        else:
+            decision, reason = RunDecision(arm.against_baseline.decision.value), arm.against_baseline.reason
+    return ArmDecision(label=detail.label, run_id=detail.id, decision=decision, reason=reason)
 
 
 def contrast_of(arm: ComparedArm) -> Contrast:

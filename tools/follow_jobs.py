@@ -10,7 +10,7 @@ from agentic_spliceai.compute.types import JobState, JobStatus
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.experiments import SubmittedArm
 from agentic_spliceai.tools.interaction import ToolProgress
-from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
+from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolArgumentError, ToolModel, ToolSpec
 
 if TYPE_CHECKING:
     from agentic_spliceai.records.jobs import JobRecord
@@ -43,7 +43,18 @@ class FollowJobsResult(ToolModel):
 
 
 def run(args: FollowJobsArgs, context: ToolContext) -> FollowJobsResult:
-    """Follow the jobs; it may be stopped and called again, the jobs do not mind."""
+    """Follow the jobs; it may be stopped and called again, the jobs do not mind.
+
+    Raises
+    ------
+    ToolArgumentError
+        If a job is not that of its run.
+    """
+    for arm in args.arms:
+        if context.records.experiments.get(arm.run_id).job_id != arm.job_id:
+            raise ToolArgumentError(
+                f"job {arm.job_id} is not that of run {arm.run_id}.", "Give them as submit_plan does."
+            )
     by_job = {arm.job_id: arm for arm in args.arms}
     cursors = dict.fromkeys(by_job, "")
     last: dict[str, str] = {}

@@ -31,8 +31,8 @@ from tests.orchestration.killing import (
 preload("torch")
 
 REQUEST = "train the variant-aware model on minigene, 200 variants, 1 epoch, seed 1, on this machine for free"
-#: What differs between two runs that found the same: times, and whatever is named by a digest that holds a time.
-TIMED = frozenset({"seconds", "result_sha256", "evidence", "summary"})
+#: What differs between two runs that found the same: times, ids, and whatever is named by a digest that holds one.
+TIMED = frozenset({"seconds", "result_sha256", "evidence", "summary", "run_id"})
 
 
 @pytest.fixture(scope="module")

@@ -41,6 +41,7 @@ from agentic_spliceai.tools.experiments import NotApprovedError, PlanError
 from agentic_spliceai.tools.follow_jobs import FollowJobsArgs
 from agentic_spliceai.tools.interaction import Answer, NoOneToAskError, Question
 from agentic_spliceai.tools.registry import default_registry
+from agentic_spliceai.tools.spec import ToolArgumentError
 from agentic_spliceai.tools.submit_plan import SubmitPlanArgs, SubmitPlanResult
 from tests.splice_engine.meta_layer.experiments.toys import hand_made_scores, right, tiny_spec
 
@@ -141,7 +142,9 @@ def result_of(spec_digest: str, scores: Path) -> ExperimentResult:
     )
 
 
-GOOD, BAD = hand_made_scores(right(1.0), right(0.95)), hand_made_scores(right(0.5), right(0.5))
+#: Three seeds each.
+GOOD = hand_made_scores(right(1.0), right(0.95), right(0.95))
+BAD = hand_made_scores(right(0.5), right(0.5), right(0.5))
 
 
 def plan_of(*labels: str, **changes: Any) -> ExperimentPlan:
@@ -332,14 +335,7 @@ def test_an_arm_that_crashed_does_not_hide_the_others(tmp_path: Path) -> None:
         ("good", "succeeded", ""),
         ("broken", "failed", "no room on the disk"),
     ]
-    compared = call("compare_experiments", context, runs=list(collected.run_ids), metric="roc_auc")
-    decided = call(
-        "decide_experiment",
-        context,
-        plan_id=plan.id,
-        collected=[run.model_dump() for run in collected.runs],
-        comparison=compared.comparison.model_dump(mode="json"),
-    )
+    decided = call("decide_experiment", context, plan_id=plan.id, runs=[run.run_id for run in collected.runs])
     assert [(item.label, item.decision) for item in decided.decisions] == [("good", "keep"), ("broken", "crash")]
     assert "broken crashed" in decided.proposal
     by_label = {run.label: run for run in context.records.experiments.list()}
@@ -368,22 +364,55 @@ def test_where_every_arm_crashed_each_is_recorded_and_the_reason_is_said(tmp_pat
     ],
 )
 def test_decisions_follow_the_figures(tmp_path: Path, baseline: str | None, decisions: dict[str, str]) -> None:
-    worse = hand_made_scores(right(0.0), right(0.05))
+    worse = hand_made_scores(right(0.0), right(0.05), right(0.0))
     context = context_with(tmp_path, Arms({"good": GOOD, "bad": BAD, "worse": worse}))
     plan = plan_of("good", "bad", "worse", baseline=baseline)
     collected = carried_out(context, plan)
-    compared = call("compare_experiments", context, runs=list(collected.run_ids), metric="roc_auc", baseline=baseline)
-    decided = call(
-        "decide_experiment",
-        context,
-        plan_id=plan.id,
-        collected=[run.model_dump() for run in collected.runs],
-        comparison=compared.comparison.model_dump(mode="json"),
-    )
+    decided = call("decide_experiment", context, plan_id=plan.id, runs=[run.run_id for run in collected.runs])
     assert {item.label: item.decision.value for item in decided.decisions} == decisions
     assert all(item.reason for item in decided.decisions)
     assert decided.best == ("good" if baseline is None else None)
     assert {run.label: run.decision for run in context.records.experiments.list()} == decisions
+
+
+def test_where_the_baseline_crashed_the_base_model_takes_its_place(tmp_path: Path) -> None:
+    context = context_with(tmp_path, Arms({"good": GOOD, "old": "no room on the disk"}))
+    plan = plan_of("good", "old", baseline="old")
+    collected = carried_out(context, plan)
+    decided = call("decide_experiment", context, plan_id=plan.id, runs=[run.run_id for run in collected.runs])
+    assert [(item.label, item.decision) for item in decided.decisions] == [("good", "keep"), ("old", "crash")]
+    assert "base model" in decided.decisions[0].reason
+
+
+def test_a_decision_is_made_from_the_records_of_the_plans_own_runs(tmp_path: Path) -> None:
+    context = context_with(tmp_path, Arms({"good": GOOD}))
+    mine, other = plan_of("good"), plan_of("good", request="another")
+    run_id = carried_out(context, mine).run_ids[0]
+    context.records.plans.add(other)
+    with pytest.raises(ToolArgumentError, match="is not of plan"):
+        call("decide_experiment", context, plan_id=other.id, runs=[run_id])
+    with pytest.raises(ToolArgumentError, match="comparison"):
+        call("decide_experiment", context, plan_id=mine.id, runs=[run_id], comparison={})
+
+
+def test_one_approval_starts_its_arms_once_from_wherever(tmp_path: Path) -> None:
+    backend = Arms({"good": GOOD})
+    context = context_with(tmp_path, backend)
+    plan = plan_of("good")
+    approval = approved(context, plan)
+    first = call("submit_plan", context, plan_id=plan.id, approval_id=approval)
+    elsewhere = ToolContext(context.resources, run_id="ba9876543210").at("another step")
+    assert call("submit_plan", elsewhere, plan_id=plan.id, approval_id=approval) == first
+    assert len(backend.submitted) == 1
+
+
+def test_metrics_are_kept_under_the_run_whose_job_wrote_them(tmp_path: Path) -> None:
+    context = context_with(tmp_path, Arms({"good": GOOD, "bad": BAD}))
+    plan = plan_of("good", "bad")
+    arms = call("submit_plan", context, plan_id=plan.id, approval_id=approved(context, plan)).arms
+    swapped = [arms[0].model_copy(update={"job_id": arms[1].job_id}).model_dump()]
+    with pytest.raises(ToolArgumentError, match="is not that of run"):
+        call("follow_jobs", context, arms=swapped)
 
 
 # --- what is asked and answered
