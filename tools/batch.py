@@ -21,6 +21,7 @@ from pydantic import Field
 from agentic_spliceai.splice_engine.base_layer.results import SpliceDelta, VariantResult
 from agentic_spliceai.splice_engine.errors import NotScored, ResourceError, SettingError
 from agentic_spliceai.tools.context import Resources
+from agentic_spliceai.tools.plain_text import table_cell
 from agentic_spliceai.tools.result_file import result_file
 
 if TYPE_CHECKING:
@@ -179,7 +180,9 @@ def write_results(
 ) -> BatchSummary:
     """Write results as they come, one line a gene, or one with the reason; to standard output where `output` is None.
 
-    A file is there when everything is written, in place of an earlier one; see `result_file` for what a failure leaves.
+    A table's texts are cells as `plain_text.table_cell` makes them: no formula of a spreadsheet, long alleles by their
+    ends; JSON lines have them as they are. A file is there when everything is written, in place of an earlier one; see
+    `result_file` for what a failure leaves.
 
     Raises
     ------
@@ -222,19 +225,14 @@ def format_of(output: str | None) -> OutputFormat:
 
 
 def _rows(result: BatchResult, masked: bool) -> Iterator[list[object]]:
-    variant = str(result.variant) if result.variant else ""
-    head = [result.index, _one_cell(result.text), result.record or "", _one_cell(result.id), variant]
+    variant = table_cell(str(result.variant)) if result.variant else ""
+    head = [result.index, table_cell(result.text), result.record or "", table_cell(result.id), variant]
     if result.not_scored is not None:
         reason = result.not_scored
         empty = [""] * (len(COLUMNS) - len(head) - 3)
-        yield [*head, *empty, reason.code, _one_cell(reason.message), _one_cell(reason.advice)]
+        yield [*head, *empty, reason.code, table_cell(reason.message), table_cell(reason.advice)]
     for delta in result.deltas:
         yield [*head, *_cells(delta, masked), "", "", ""]
-
-
-def _one_cell(text: str) -> str:
-    """Put spaces for tabs and line ends: a malformed VCF line must not shift the columns."""
-    return " ".join(text.split())
 
 
 def _cells(delta: SpliceDelta, masked: bool) -> list[object]:
@@ -244,7 +242,8 @@ def _cells(delta: SpliceDelta, masked: bool) -> list[object]:
         for change in scores.changes()
         for cell in (f"{change.score:.4f}", change.position, f"{change.ref_score:.4f}", f"{change.alt_score:.4f}")
     ]
-    head = [delta.gene_id, delta.gene_name, str(delta.strand), delta.transcript_id, f"{scores.max_score:.4f}"]
+    names = [table_cell(text) for text in (delta.gene_id, delta.gene_name, str(delta.strand), delta.transcript_id)]
+    head = [*names, f"{scores.max_score:.4f}"]
     return [*head, *changes, delta.provenance.predictor, delta.provenance.version, "true" if masked else "false"]
 
 

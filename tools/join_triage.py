@@ -66,8 +66,11 @@ class JoinTriageResult(ToolModel):
     """Where the table is, and what is in it."""
 
     folder: str = Field(description="Folder with the files.")
-    table: str = Field(description="The table, tab-separated: one line a gene, or one with the reason.")
-    lines: str = Field(description="The same as JSON, one object a line.")
+    table: str = Field(
+        description="The table, tab-separated: one line a gene, or one with the reason; what a spreadsheet would "
+        "take for a formula begins with an apostrophe, and of long alleles there are the ends."
+    )
+    lines: str = Field(description="The same as JSON, one object a line, nothing shortened.")
     summary: str = Field(description="Counts and what they rest on, as JSON.")
     table_sha256: str = Field(pattern=SHA256, description="Digest of the table.")
     lines_sha256: str = Field(pattern=SHA256, description="Digest of the JSON lines.")

@@ -6,6 +6,7 @@ come out as the inside of a JSON string, with every character that could act on 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import unicodedata
@@ -15,6 +16,13 @@ from typing import Any
 # effect on the order of others.
 _ACTING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _PLAIN = re.compile(r"[ -~]*")
+
+# Signs with which a spreadsheet begins a formula, also in the width of Chinese and Japanese type. Alone they are none.
+_FORMULA = re.compile(r"[=@\uff1d\uff20]|[+\-\uff0b\uff0d].")
+_LONGEST_ALLELE = 200
+_LONGEST_CELL = 2_000
+_SHOWN_END = 20
+_ALLELE = re.compile(rf"[A-Za-z]{{{_LONGEST_ALLELE + 1},}}")
 
 
 def printable(text: str, *, keep: str = "") -> str:
@@ -30,6 +38,27 @@ def printable(text: str, *, keep: str = "") -> str:
     if _PLAIN.fullmatch(text):
         return text
     return "".join(c if c in keep or unicodedata.category(c) not in _ACTING else _code(c) for c in text)
+
+
+def table_cell(text: str) -> str:
+    """Return `text` as a cell of a tab-separated table; what is unabridged belongs into JSON.
+
+    It is one printable line, so that it shifts no column and acts on no terminal. Where a spreadsheet would take it for
+    a formula, an apostrophe stands before it. An allele of more than 200 letters, or a cell of more than 2,000
+    characters, is given by its ends, its length and the beginning of its sha256.
+    """
+    line = " ".join(text.split())
+    if len(line) > _LONGEST_ALLELE:
+        line = _ALLELE.sub(lambda match: _ends(match[0]), line)
+    if len(line) > _LONGEST_CELL:
+        line = _ends(line)
+    line = printable(line)
+    return f"'{line}" if _FORMULA.match(line) else line
+
+
+def _ends(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return f"{text[:_SHOWN_END]}\u2026{text[-_SHOWN_END:]}({len(text)} characters, sha256 {digest})"
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:

@@ -17,7 +17,7 @@ from agentic_spliceai.splice_engine.errors import NotScored
 from agentic_spliceai.splice_engine.genome.types import GenomeBuild
 from agentic_spliceai.splice_engine.genome.variant_parsing import RawVariant
 from agentic_spliceai.tools.batch import BatchInput
-from agentic_spliceai.tools.plain_text import json_text, printable
+from agentic_spliceai.tools.plain_text import json_text, table_cell
 from agentic_spliceai.tools.spec import ToolModel
 
 SHA256 = r"^[0-9a-f]{64}$"
@@ -130,14 +130,14 @@ def rank(row: Mapping[str, Any]) -> tuple[int, float]:
 
 
 def tsv_line(row: Mapping[str, Any]) -> str:
-    """Return a row as one line of a table; what is in a cell can neither shift columns nor act on a terminal."""
+    """Return a row as one line of a table; see `plain_text.table_cell` for its texts."""
     return "\t".join(_cell(row[name]) for name in COLUMNS) + "\n"
 
 
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return printable(" ".join(value.split())) if isinstance(value, str) else str(value)
+    return table_cell(value) if isinstance(value, str) else str(value)
 
 
 def _rounded(value: float) -> float:

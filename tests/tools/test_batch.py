@@ -255,3 +255,27 @@ def test_standard_input_may_be_gzipped(monkeypatch: pytest.MonkeyPatch, text: st
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(cut, encoding="ascii"))
     with pytest.raises(ResourceError, match="is damaged after line 0"):
         read_inputs("-")
+
+
+def test_a_table_holds_no_formula_and_no_endless_line(resources: Resources, tmp_path: Path) -> None:
+    long = "ACGT" * 20_000
+    vcf = tmp_path / "in.vcf"
+    vcf.write_text(
+        "##fileformat=VCFv4.2\n"
+        "minigene\t2139\t=cmd|'/C calc'!A0\tG\tA\n"
+        f"minigene\t2139\t@SUM(A1)\tG\t{long}\n"
+        "=1+1\t5\t-2+3+cmd|\tA\tG\n"
+    )
+    for name in ("t.tsv", "t.jsonl"):
+        results = score_inputs(read_inputs(str(vcf)), resources, genome="demo", base_model="small", distance=50)
+        write_results(results, str(tmp_path / name), format_of(name), masked=False)
+    rows = [line.split("\t") for line in (tmp_path / "t.tsv").read_text(encoding="utf-8").splitlines()]
+    cells = [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
+    assert [cell["id"] for cell in cells] == ["'=cmd|'/C calc'!A0", "'@SUM(A1)", "'-2+3+cmd|"]
+    assert cells[2]["input"].startswith("'=1+1-5")
+    assert cells[0]["strand"] in ("+", "-")
+    assert "(80000 characters, sha256 " in cells[1]["input"]
+    assert all(len(cell) < 300 for row in rows for cell in row)
+    lines = [json.loads(line) for line in (tmp_path / "t.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [line["id"] for line in lines] == ["=cmd|'/C calc'!A0", "@SUM(A1)", "-2+3+cmd|"]
+    assert long in lines[1]["text"]
