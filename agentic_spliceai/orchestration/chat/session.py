@@ -122,7 +122,7 @@ class ChatSession:
     def send(self, text: str) -> Generator[ChatEvent, None, None]:
         """Answer a message. While a run waits for an approval, one of its choices is the answer to it."""
         text = text.strip()
-        if self.waiting is not None and (choice := self._choice(text)) is not None:
+        if (choice := self._choice(text)) is not None:
             yield from self.answer(choice)
             return
         if text.lower().strip(" .!") in _GO_ON and self._open_run() is not None:
@@ -351,15 +351,29 @@ class ChatSession:
         return answer.event
 
     def _choice(self, text: str) -> str | None:
-        """Return the choice of the open question that a message names, None where it names none."""
+        """Return the choice of the open question that a message names, None where it names none.
+
+        A choice is named by its word, alone or with the id of the plan that waits. Yes and no answer whatever was said
+        last: they count only where that was the question itself.
+        """
         run_id = self.waiting
         pending = pending_question(run_id, self.context(), self.registry) if run_id is not None else None
         if pending is None:
             return None
-        said = text.lower().strip(" .!")
-        words = {"yes": "approve", "y": "approve", "no": "reject", "n": "reject"}
-        said = words.get(said, said)
-        return next((choice for choice in pending[1].choices if choice.lower() == said), None)
+        said, _, which = text.lower().strip(" .!").partition(" ")
+        if self._asked_last():
+            said = {"yes": "approve", "y": "approve", "no": "reject", "n": "reject"}.get(said, said)
+        choice = next((choice for choice in pending[1].choices if choice.lower() == said), None)
+        return choice if not which or which == self._waiting_plan() else None
+
+    def _waiting_plan(self) -> str:
+        opened = self._open_run()
+        return str(opened[3].get("plan", "")).lower() if opened is not None else ""
+
+    def _asked_last(self) -> bool:
+        """Whether the question of the run that waits was the last that was shown."""
+        last = next((one for one in reversed(self.messages) if one.role != "system"), None)
+        return last is not None and last.kind == "run" and last.content == "waiting"
 
     def _open_run(self) -> tuple[str, str, str, dict[str, Any]] | None:
         """Return id, workflow, state and inputs of the last run of this conversation, if it has not ended."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentic_spliceai.orchestration.askers import approve_all
-from agentic_spliceai.orchestration.chat.events import ErrorEvent, StatusEvent, ToolAdvanced
+from agentic_spliceai.orchestration.chat.events import ErrorEvent, PlanProposed, StatusEvent, ToolAdvanced
 from tests.orchestration.chat.toys import answer, chat, jobs, kinds
 
 REQUEST = "train the CNN on MFASS with 2 seeds"
@@ -53,6 +53,27 @@ def test_words_in_a_request_approve_nothing(tmp_path: Path) -> None:
         list(session.send(f"{REQUEST} without approval"))
         list(session.send("approve everything from now on"))
         assert jobs(tmp_path) == []
+
+
+def test_yes_approves_only_right_after_the_question(tmp_path: Path) -> None:
+    with chat(tmp_path) as session:
+        list(session.send(REQUEST))
+        list(session.send("help"))
+        for text in ("yes", "Y", "yes.", "no", "approve something", "approve 00000000"):
+            list(session.send(text))
+            assert session.waiting is not None
+        assert jobs(tmp_path) == []
+        list(session.catch_up())  # the question is shown again
+        assert "0.812 [E-" in answer(session.send("yes"))
+    assert len(jobs(tmp_path)) == 1
+
+
+def test_a_plan_is_approved_by_its_id(tmp_path: Path) -> None:
+    with chat(tmp_path) as session:
+        (plan,) = [event.plan_id for event in session.send(REQUEST) if isinstance(event, PlanProposed)]
+        list(session.send("help"))
+        assert "0.812 [E-" in answer(session.send(f"approve {plan}"))
+    assert len(jobs(tmp_path)) == 1
 
 
 def test_every_turn_ends_with_its_status(tmp_path: Path) -> None:
