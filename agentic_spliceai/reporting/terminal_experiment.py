@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agentic_spliceai.reporting.words import MINUS
-from agentic_spliceai.splice_engine.meta_layer.experiments.compare import ComparedArm, Comparison, Contrast
+from agentic_spliceai.splice_engine.meta_layer.experiments.comparison import ComparedArm, Comparison, Contrast
 
 _STYLES = {"keep": "bold green", "discard": "red", "crash": "bold red", "undecided": "yellow"}
 
@@ -35,6 +35,10 @@ def terminal_experiment(outputs: Mapping[str, Any]) -> Group | None:
         if isinstance(run, Mapping) and run.get("status") == "failed"
     )
     parts.append(Text(str(outputs["summary"])))
+    if outputs.get("chosen"):
+        parts.append(Text(f"about {', '.join(map(str, outputs['runs']))}: {outputs['chosen']}", style="dim"))
+    if outputs.get("note"):
+        parts.append(Text(str(outputs["note"]), style="yellow"))
     if outputs.get("next"):
         parts.append(Text(f"next: {outputs['next']}", style="bold"))
     evidence: Sequence[str] = outputs["evidence"]

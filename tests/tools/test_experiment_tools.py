@@ -435,14 +435,30 @@ def test_an_answer_about_early_stopping_tells_the_best_epoch_from_the_records(tm
     assert "The difference of good to bad" in plain.text
 
 
-def test_runs_are_found_by_the_words_of_a_question(tmp_path: Path) -> None:
-    context = context_with(tmp_path, Arms({"early_stopping": GOOD, "no_stopping": BAD, "hyenadna": BAD}))
-    with pytest.raises(UnknownRecordError, match="no experiment has left a result"):
+def test_runs_are_found_by_what_a_question_names(tmp_path: Path) -> None:
+    arms = {"gated_cnn": GOOD, "gated_cnn-no-early-stopping": BAD, "hyenadna": BAD, "variant_aware": "no room"}
+    context = context_with(tmp_path, Arms(arms))
+    with pytest.raises(UnknownRecordError, match="no experiment has ended"):
         call("choose_runs", context, question="why did early stopping help")
-    stopping = carried_out(context, plan_of("early_stopping", "no_stopping"))
+    stopping = carried_out(context, plan_of("gated_cnn", "gated_cnn-no-early-stopping"))
     hyena = carried_out(context, plan_of("hyenadna", request="another"))
-    assert set(call("choose_runs", context, question="why did early stopping help?").run_ids) == set(stopping.run_ids)
-    assert call("choose_runs", context, question="how good is HyenaDNA").run_ids == hyena.run_ids
+    with pytest.raises(JobFailedError):
+        carried_out(context, plan_of("variant_aware", request="a third"))
+
+    def chosen(question: str) -> set[str]:
+        return set(call("choose_runs", context, question=question).run_ids)
+
+    assert chosen("why did early stopping help?") == set(stopping.run_ids)
+    assert chosen("how good is HyenaDNA") == set(hyena.run_ids)
+    assert chosen("how good was the gated CNN on the simulated minigenes") == set(stopping.run_ids)
+    (failed,) = context.records.experiments.list(status="failed")
+    assert chosen("which experiments crashed?") == {failed.id}
+    # It left no result: the answer is how it ended, not what another model reached.
+    assert chosen("what was the PR-AUC of the variant-aware model") == {failed.id}
+    told = call("explain_result", context, runs=[failed.id]).text
+    assert "failed" in told
+    with pytest.raises(UnknownRecordError, match="no run of hyenadna on mfass"):
+        chosen("what was the PR-AUC of HyenaDNA on MFASS?")
     assert call("choose_runs", context, text=hyena.run_ids[0][:6]).run_ids == hyena.run_ids
     with pytest.raises(UnknownRecordError):
         call("choose_runs", context, text="ffffffffffff")
