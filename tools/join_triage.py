@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import heapq
+import logging
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,7 +17,7 @@ from agentic_spliceai.records.artifacts import sha256_of
 from agentic_spliceai.splice_engine.errors import SettingError
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.interaction import ToolProgress
-from agentic_spliceai.tools.plain_text import json_text
+from agentic_spliceai.tools.plain_text import json_text, printable
 from agentic_spliceai.tools.result_file import refuse_to_overwrite, result_file
 from agentic_spliceai.tools.spec import CostClass, PathAccess, SideEffect, ToolArgumentError, ToolModel, ToolSpec
 from agentic_spliceai.tools.triage_rows import (
@@ -29,6 +30,8 @@ from agentic_spliceai.tools.triage_rows import (
     row_at,
     tsv_line,
 )
+
+log = logging.getLogger(__name__)
 
 _TOP = 10
 
@@ -78,12 +81,16 @@ class JoinTriageResult(ToolModel):
     rows: int = Field(ge=0, description="Lines of the table, without its header.")
     verdicts: dict[str, int] = Field(description="Inputs by their strongest verdict on any gene.")
     reasons: dict[str, int] = Field(description="Inputs without a verdict, by the code of the reason.")
+    warning: str = Field(default="", description="That the file has no variant, or none could be judged; else empty.")
     made_by: str = Field(description="Models, versions and thresholds that the verdicts rest on.")
     top: tuple[TopVariant, ...] = Field(description=f"The {_TOP} rows that most likely alter splicing.")
 
 
 def run(args: JoinTriageArgs, context: ToolContext) -> JoinTriageResult:
     """Write the files; each takes the place of an earlier one only when it is whole.
+
+    That there is no variant, or none that could be judged, is no failure, since the table is right; it is a warning in
+    the log, which a program shows on standard error, and in the summary.
 
     Raises
     ------
@@ -117,10 +124,13 @@ def run(args: JoinTriageArgs, context: ToolContext) -> JoinTriageResult:
                 context.listen(ToolProgress("rows written", rows, sum(chunk.rows for chunk in chunks)))
     verdicts, reasons = _sum(chunk.verdicts for chunk in chunks), _sum(chunk.reasons for chunk in chunks)
     made_by = chunks[0].made_by if chunks else "nothing: there was no variant"
+    warning = _warning(args, verdicts, reasons)
+    if warning:
+        log.warning("warning: %s", warning)
     facts = {
         "source": Path(args.source).name, "inputs": args.inputs, "rows": rows, "order": args.order,
         "verdicts": {verdict.value: verdicts.get(verdict.value, 0) for verdict in Verdict},
-        "reasons": reasons, "made_by": made_by,
+        "reasons": reasons, "warning": warning, "made_by": made_by,
     }  # fmt: skip
     with result_file(str(summary)) as handle:
         handle.write(json_text(facts, indent=2) + "\n")
@@ -135,6 +145,7 @@ def run(args: JoinTriageArgs, context: ToolContext) -> JoinTriageResult:
         rows=rows,
         verdicts=verdicts,
         reasons=reasons,
+        warning=warning,
         made_by=made_by,
         top=best.top(),
     )
@@ -154,6 +165,16 @@ def _whole(args: JoinTriageArgs) -> list[TriagedChunk]:
     if len({chunk.made_by for chunk in chunks}) > 1:
         raise ToolArgumentError("The parts were judged by different models.", "Triage all parts in the same way.")
     return chunks
+
+
+def _warning(args: JoinTriageArgs, verdicts: Mapping[str, int], reasons: Mapping[str, int]) -> str:
+    name = printable(Path(args.source).name)
+    if args.inputs == 0:
+        return f"{name} holds no variant: the table has no line."
+    if verdicts.get(Verdict.NOT_JUDGED.value, 0) < args.inputs:
+        return ""
+    why = ", ".join(f"{code} {count:,}" for code, count in sorted(reasons.items(), key=lambda item: -item[1]))
+    return f"none of the {args.inputs:,} variants of {name} could be judged ({why}): is it the right genome?"
 
 
 def _in_order(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +231,38 @@ def test_files_that_cannot_be_cut(context: ToolContext, vcf: str, tmp_path: Path
     result = joined(context, str(empty), tmp_path / "out")
     assert (result["inputs"], result["rows"], result["top"]) == (0, 0, [])
     assert Path(result["table"]).read_text() == "\t".join(COLUMNS) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        ("", "in.vcf holds no variant"),
+        (
+            "chr3\t22\t.\tA\tG\nchr3\t23\t.\tA\tG\nminigene\t-5\t.\tA\tG\n",
+            "none of the 3 variants of in.vcf could be judged (unknown_contig 2, invalid_variant 1)",
+        ),
+    ],
+)
+def test_a_list_without_any_verdict_is_said_aloud(tmp_path: Path, lines: str, why: str) -> None:
+    source = tmp_path / "in.vcf"
+    source.write_text(f"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\n{lines}")
+    out = tmp_path / "out"
+    words = ["triage_vcf", "--set", f"source={source}", "genome=demo", f"out={out}", "--no-record", "--quiet"]
+    environment = os.environ | {"AGENTIC_SPLICEAI_DATA_DIR": str(tmp_path / "data"), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "agentic_spliceai.cli", "run", *words],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    (warning,) = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert why in warning
+    assert why in json.loads((out / "summary.json").read_text())["warning"]
+
+
+def test_a_list_with_a_verdict_is_no_warning(
+    context: ToolContext, vcf: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert joined(context, vcf, tmp_path)["warning"] == ""
+    assert not [record for record in caplog.records if record.name.endswith("join_triage")]
 
 
 def test_too_many_parts_are_refused(context: ToolContext, vcf: str, monkeypatch: pytest.MonkeyPatch) -> None:
