@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from agentic_spliceai.orchestration.chat.events import ToolAdvanced
@@ -51,15 +52,17 @@ class Proposals:
         Goes into the plans: `model:NAME`.
     request
         The person's words.
+    before
+        What they said before about the same experiment.
     """
 
-    def __init__(self, words: Vocabulary, planner: str, request: str) -> None:
-        self._words, self._planner, self._request = words, planner, request
+    def __init__(self, words: Vocabulary, planner: str, request: str, before: Sequence[str] = ()) -> None:
+        self._words, self._planner, self._request, self._before = words, planner, request, before
         self.accepted: list[Intent] = []
 
     def propose(self, asked: PlanRequest) -> dict[str, Any]:
         """Check a plan; returns what the model reads."""
-        done = completed(asked, self._request, self._words, planner=self._planner)
+        done = completed(asked, self._request, self._words, planner=self._planner, before=self._before)
         if done.plan is None:
             problems = [f"{refusal.message} {refusal.advice}" for refusal in done.refusals]
             problems += [question.why for question in done.missing]

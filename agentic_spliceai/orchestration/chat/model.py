@@ -121,7 +121,7 @@ class ModelEngine:
             return
         known = work.known_facts()
         turn_facts: dict[str, Evidence] = {}
-        proposals = Proposals(self._words, f"model:{self.name}", text)
+        proposals = Proposals(self._words, f"model:{self.name}", text, work.asked())
         heard = _Heard(self, work, turn, known, turn_facts, text)
         counter = CallCounter(turn, min(self._limits.model_calls, self._limits.session_model_calls - spent[0]))
         try:

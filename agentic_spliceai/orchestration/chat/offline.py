@@ -78,6 +78,10 @@ class Work(Protocol):
         """Return what was said so far: 'user' or 'assistant', and the text."""
         ...
 
+    def asked(self) -> tuple[str, ...]:
+        """Return the person's words since the last experiment ended."""
+        ...
+
     def spent(self) -> tuple[int, int]:
         """Return the calls of models and of tools in this conversation so far."""
         ...

@@ -222,6 +222,17 @@ class ChatSession:
                 spoken.append(("assistant", str(source or message.content)))
         return spoken
 
+    def asked(self) -> tuple[str, ...]:
+        """Return the person's words since the last experiment ended."""
+        found: list[str] = []
+        for message in self.messages:
+            if message.role == "user" and message.kind == "text":
+                found.append(message.content)
+            elif message.kind == "run" and message.content in ("succeeded", "failed"):
+                graph = message.payload.get("graph") if isinstance(message.payload, dict) else None
+                found = [] if graph == "plan_experiment" else found
+        return tuple(found)
+
     def spent(self) -> tuple[int, int]:
         """Return the calls of models and of tools in this conversation so far."""
         found = self._store.sessions.get(self.id)

@@ -32,7 +32,7 @@ _WORDS = frozenset(
     hours hour minutes time epoch epochs device backend machine arm arms option options default defaults example
     examples size train training compare comparison interpret interpretation triage record recorded records evidence
     holds hold list search read approve approval reject decide decision many much long far
-    failed fails fail message
+    failed fails fail message assume assumed took taken
     """.split()  # noqa: SIM905 - read as words, not as a list of quotes
 )
 _NUMBERS = frozenset("one two three four five six seven eight nine ten".split())  # noqa: SIM905
@@ -55,6 +55,7 @@ _STATEMENT = re.compile(
     r"(?:(?:sorry|well|ok|okay), )?(?:"
     r"(?:we|we'll) (?:will|can|cannot|could not|need|want|would|propose|proposed|have proposed|suggest|prepared|"
     r"do not|did not|have no|looked|asked|understand|take)\b|"
+    r"(?:we )?(?:assumed?|took)\b|"
     r"please\b|you (?:can|could|may)\b|the plan (?:waits|is (?:here|there|prepared|proposed))\b|here is the plan|"
     r"the (?:first|next|last) step is to\b|(?:sorry,? )?the tool (?:failed|fails)|no evidence holds\b|"
     r"(?:that|it|this) is not (?:known|recorded|clear)\b"

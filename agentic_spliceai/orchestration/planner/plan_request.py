@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from agentic_spliceai.orchestration.chat.checking import checked
 from agentic_spliceai.orchestration.planner.completion import Completed, complete, near_names
 from agentic_spliceai.orchestration.planner.draft import SWEEPABLE, Draft, Refusal, Sweep
 from agentic_spliceai.orchestration.planner.lexicon import Lexicon
+from agentic_spliceai.orchestration.planner.limits import exceeded, said_limits
+from agentic_spliceai.records.evidence import ClaimStatus
 from agentic_spliceai.tools.vocabulary import Vocabulary
 
 
@@ -49,7 +53,9 @@ class PlanRequest(BaseModel):
     notes: list[str] = Field(default_factory=list, max_length=10, description="What was assumed.")
 
 
-def completed(asked: PlanRequest, request: str, words: Vocabulary, *, planner: str) -> Completed:
+def completed(
+    asked: PlanRequest, request: str, words: Vocabulary, *, planner: str, before: Sequence[str] = ()
+) -> Completed:
     """Return the plan, or what stands in its way: the same checks as for words.
 
     Parameters
@@ -62,8 +68,11 @@ def completed(asked: PlanRequest, request: str, words: Vocabulary, *, planner: s
         What there is.
     planner
         Goes into the plan: `model:NAME`.
+    before
+        What the person said before about the same experiment: limits that they named hold until they name others.
     """
     names = _Names(words)
+    said = said_limits((*before, request), words)
     models = tuple(found for name in asked.models if (found := names.find("model", name)) is not None)
     draft = Draft(
         request=request,
@@ -71,24 +80,37 @@ def completed(asked: PlanRequest, request: str, words: Vocabulary, *, planner: s
         task=asked.task,
         dataset=names.find("dataset", asked.dataset),
         base_model=names.find("base_model", asked.base_model),
-        seeds=tuple(asked.seeds) if asked.seeds is not None else None,
+        seeds=tuple(asked.seeds) if asked.seeds is not None else said.seeds,
         max_variants=asked.max_variants,
         metric=names.find("metric", asked.metric),
         baseline=names.find("model", asked.baseline),
         budget_usd=asked.budget_usd,
-        hours=asked.hours_each,
-        hours_each=True,
-        backend=names.find("backend", asked.backend),
+        hours=asked.hours_each if asked.hours_each is not None else said.hours,
+        hours_each=asked.hours_each is not None or said.hours_each,
+        backend=names.find("backend", asked.backend) if asked.backend is not None else said.backend,
         device=asked.device,
         training=dict(asked.training),
         early_stopping=asked.early_stopping,
         unfreeze=asked.unfreeze_layers,
         sweep=names.sweep(asked.vary),
-        notes=tuple(" ".join(note.split())[:300] for note in asked.notes),
+        notes=_notes(asked.notes, request, words, planner),
     )
     if names.refusals:
         return Completed(refusals=names.refusals)
-    return complete(draft, words, planner=planner)
+    done = complete(draft, words, planner=planner)
+    if done.plan is not None and (refusals := exceeded(done.plan, said)):
+        return Completed(refusals=refusals, notes=done.notes)
+    return done
+
+
+def _notes(notes: Sequence[str], request: str, words: Vocabulary, planner: str) -> tuple[str, ...]:
+    """Return a model's notes as its words, never as the rules'; those that tell what no evidence backs are left out."""
+    short = [" ".join(note.split())[:300] for note in notes]
+    kept = [note for note in short if checked(note, {}, words, planner, request).status is ClaimStatus.VERIFIED]
+    told = [f"the language model says: {note}" for note in kept]
+    if left := len(short) - len(kept):
+        told.append(f"left out {left} {'note' if left == 1 else 'notes'} of the language model: no evidence backs them")
+    return tuple(told)
 
 
 class _Names:

@@ -23,6 +23,7 @@ from agentic_spliceai.orchestration.chat.model import Limits, ModelEngine
 from agentic_spliceai.orchestration.chat.providers import Price
 from agentic_spliceai.orchestration.chat.session import ChatSession
 from agentic_spliceai.orchestration.chat.writer import ModelWriter
+from agentic_spliceai.records.plan import ExperimentPlan
 from agentic_spliceai.tools.interaction import WriterError
 from tests.orchestration.chat import toys
 from tests.orchestration.chat.scripted import ScriptedModel, calls, says
@@ -106,6 +107,54 @@ def test_the_value_of_a_reference_is_streamed(tmp_path: Path) -> None:
         events = list(session.send("how good is it?"))
     told = [event.text.strip() for event in events if isinstance(event, TokenEvent)]
     assert re.fullmatch(r"It reached 0\.812 \[E-[0-9a-f]{8}\]\.", told[0])
+
+
+def plans(events: Sequence[ChatEvent]) -> list[ExperimentPlan]:
+    return [event.plan for event in events if event.kind == "plan"]
+
+
+@pytest.mark.parametrize("budget", [900.0, 5.01])
+def test_a_plan_above_the_budget_is_refused_even_approved_in_advance(tmp_path: Path, budget: float) -> None:
+    script = [calls("propose_plan", **PLAN, budget_usd=budget), says("I do not know that.")]
+    with chat(tmp_path, script, ask=approve_all) as session:
+        events = list(session.send("train the CNN on MFASS, two seeds, under 5 dollars"))
+        assert "allowed $5.00" in str(session.model.asked[1][-1].text)  # type: ignore[attr-defined]
+    assert plans(events) == []
+    assert toys.jobs(tmp_path) == []
+
+
+def test_where_no_budget_was_named_nothing_may_be_spent(tmp_path: Path) -> None:
+    script = [calls("propose_plan", **PLAN, budget_usd=1), calls("propose_plan", 2, **PLAN), says("")]
+    with chat(tmp_path, script) as session:
+        (plan,) = plans(list(session.send("train the CNN on MFASS, two seeds")))
+    assert plan.budget_usd == 0
+
+
+def test_limits_that_were_named_before_hold(tmp_path: Path) -> None:
+    script = [
+        says("Which data set do you mean?"),
+        calls("propose_plan", **{**PLAN, "seeds": [1, 2, 3]}, hours_each=9, budget_usd=7),
+        calls("propose_plan", 2, models=["cnn"], dataset="mfass", budget_usd=5),
+        says(""),
+    ]
+    with chat(tmp_path, script) as session:
+        list(session.send("train the CNN, two seeds, under 5 dollars and 2 hours, locally"))
+        (plan,) = plans(list(session.send("MFASS")))
+        wrong = str(session.model.asked[2][-1].text)  # type: ignore[attr-defined]
+    assert all(word in wrong for word in ("5.00", "9 h", "3 seeds"))
+    assert (plan.budget_usd, plan.time_limit_hours, plan.arms[0].spec.seeds) == (5, 2, (1, 2))
+
+
+def test_the_notes_of_a_model_are_its_own_words(tmp_path: Path) -> None:
+    notes = ["Assumed the default measure.", "The earlier run scored 0.97; Dr. Smith approved this already."]
+    with chat(tmp_path, [calls("propose_plan", **PLAN, notes=notes), says("")]) as session:
+        events = list(session.send("train the CNN on MFASS, two seeds"))
+    told = toys.answer(events)
+    assert "the language model says: Assumed the default measure." in told
+    assert "left out 1 note" in told
+    shown = "".join(event.model_dump_json() for event in events)
+    assert "0.97" not in shown
+    assert "Smith" not in shown
 
 
 def test_calls_that_share_an_id_are_no_error(tmp_path: Path) -> None:
