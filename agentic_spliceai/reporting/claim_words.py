@@ -29,28 +29,36 @@ _UNITS = (
 _TENS = ("twenty", "thirty", "forty", "fourty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _ORDINALS = (
     "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
-    "twelfth", "twentieth", "thirtieth", "fortieth", "fiftieth", "hundredth", "thousandth", "millionth", "seconds",
+    "twelfth", "twentieth", "thirtieth", "fortieth", "fiftieth", "sixtieth", "seventieth", "eightieth", "ninetieth",
+    "hundredth", "thousandth", "millionth", "billionth", "trillionth", "seconds",
     "thirds", "fourths", "fifths", "sixths", "sevenths", "eighths", "ninths", "tenths", "hundredths",
 )  # fmt: skip
 _OTHERS = (
     "once", "twice", "thrice", "half", "halves", "halved", "halving", "halve", "quarter", "quarters", "dozen", "dozens",
-    "hundred", "hundreds", "thousand", "thousands", "million", "millions", "billion", "billions", "double", "doubled",
+    "hundred", "hundreds", "thousand", "thousands", "million", "millions", "billion", "billions",
+    "trillion", "trillions", "umpteen", "double", "doubled",
     "doubles", "doubling", "triple", "tripled", "triples", "quadruple", "quadrupled", "percent", "percentage",
     "percentile", "nil", "nought", "naught", "single", "couple", "pair",
 )  # fmt: skip
 NUMBER_WORDS = frozenset((*_UNITS, *_TENS, *_ORDINALS, *_OTHERS)) | {f"{word}s" for word in _UNITS}
 NUMBER_SHAPES = re.compile(
     # manifold; thirteenth; Roman numerals in small letters
-    r"^(?:\w+fold|(?:thir|four|fif|six|seven|eigh|nine)teenths?|ii|iii|iv|vi{1,3}|ix|x[ivx]+)$"
+    r"^(?:\w+fold|(?:thir|four|fif|six|seven|eigh|nine)teenths?|"
+    r"(?!mix$)(?=[ivxlcdm]{2,}$)m{0,3}(?:cm|cd|d?c{0,3})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3}))$"
 )
 
 #: Beginnings of codes, in any case: their digit may be spelled out, Roman or missing.
 CODE_STEMS = frozenset({"pvs", "ps", "pm", "pp", "ba", "bs", "bp"})
 
+#: A code with its number spelled out.
+SPELLED_CODE = re.compile(
+    r"^(?:pvs|ps|pm|pp|ba|bs|bp)[-_]?(?:one|two|three|four|five|six|seven|i{1,3}|iv|vi{0,2})$", re.IGNORECASE
+)
+
 AMINO_ACIDS = re.compile(
     r"^(?:alanine|arginine|asparagine|aspartate|aspartic|cysteine|glutamine|glutamate|glutamic|glycine|histidine|"
     r"isoleucine|leucine|lysine|methionine|phenylalanine|proline|serine|threonine|tryptophan|tyrosine|valine|"
-    r"adenine|cytosine|guanine|thymine|uracil)s?$"
+    r"adenine|cytosine|guanine|thymine|uracil|adenosine|cytidine|guanosine|thymidine|uridine)s?$"
 )
 HGVS = re.compile(r"(?<![A-Za-z])[cgmnpr]\.[\s(]*[A-Za-z0-9*?(=]")
 CONTIG = re.compile(r"\bchr(?:omosome)?[\s_-]*(?:[0-9XYM]|MT)", re.IGNORECASE)
@@ -59,17 +67,18 @@ LINK = re.compile(r"https?:|www\.|://|\bhref\b|\bjavascript\b|\bdata:", re.IGNOR
 
 #: Right before a value they make another one of it; so do these right after it.
 BEFORE_VALUE = re.compile(
-    r"(?:\bminus|\bnegative|\bmore than|\bless than|\bfewer than|\bat least|\bat most|\bup to|\bdown to|\bnot)\s+$",
+    r"(?:\bminus|\bnegative|\bmore than|\bless than|\bfewer than|\bat least|\bat most|\bup to|\bdown to|\bnot|"
+    r"\broughly|\bapproximately|\bnearly|\balmost|\baround|\bfraction of)\s+$",
     re.I,
 )
 AFTER_VALUE = re.compile(
     r"^\s*(?:per\s+cent|times|point|dot|kb|mb|kilobases?|megabases?|bp|nt|nucleotides?|bases?|base pairs?|residues?|"
     r"amino acids?|codons?|exons?|introns?|samples?|variants?|seconds?|minutes?|hours?|days?|dollars?|usd|"
-    r"thousand|million|orders? of magnitude)\b",
+    r"thousand|million|orders? of magnitude|or (?:more|less|fewer)|and (?:more|then some)|to the power)\b",
     re.I,
 )
 
-#: What a sentence says, and what its own evidence must then speak of.
+#: What a sentence says, and what its own evidence must then speak of: beginnings of words, as regular expressions.
 BACKED_WORDS: tuple[tuple[re.Pattern[str], str, tuple[str, ...]], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), name, stems)
     for pattern, name, stems in (
@@ -78,16 +87,17 @@ BACKED_WORDS: tuple[tuple[re.Pattern[str], str, tuple[str, ...]], ...] = tuple(
         (r"\bpseudo-?exons?", "a pseudoexon", ("pseudoexon",)),
         (r"\bdonors?\b", "a donor", ("donor",)),
         (r"\bacceptors?\b", "an acceptor", ("acceptor",)),
-        (r"\bframe-?shift\w*|\bout[- ]of[- ]frame|\bshifts? the (?:reading )?frame", "a frameshift", ("frameshift",)),
+        (r"\bframe-?shift\w*|\bout[- ]of[- ]frame|\bshifts? the (?:reading )?frame",
+         "a frameshift", ("frameshift", r"\w*fs(?:ter|\*|\?)")),
         (
             r"\bin[- ]frame\b|\bframe (?:is |remains |stays )?(?:kept|preserved|maintained|intact|unchanged)|"
             r"\b(?:keeps?|preserv\w+|maintain\w*) the (?:reading )?frame",
             "a kept frame",
-            ("in frame", "in_frame"),
+            ("in frame", "divisible"),
         ),
         (r"\bnmd\b|\bnonsense[- ]mediated|\bdecay\w*|\bdegrad\w+", "decay", ("nmd", "decay")),
         (r"\bescap\w+", "escape from decay", ("escape",)),
-        (r"\bstop codons?|\bpremature\w*|\btruncat\w+", "a stop codon", ("stop", "truncat", "ter")),
+        (r"\bstop codons?|\bpremature\w*|\btruncat\w+", "a stop codon", ("stop", "truncat", r"\w*ter[\d)]")),
         (r"\bpathogenic\w*|\bdeleterious\w*", "pathogenicity", ("pathogenic",)),
         (r"\bbenign\w*|\bharmless\w*", "benignity", ("benign",)),
         (r"\bdiagnos\w+|\bdiseases?\b|\bdisorders?\b|\bsyndromes?\b", "disease", ("disease", "disorder", "syndrome")),
@@ -101,7 +111,7 @@ BACKED_WORDS: tuple[tuple[re.Pattern[str], str, tuple[str, ...]], ...] = tuple(
 )  # fmt: skip
 
 GAIN_WORDS = re.compile(
-    r"\b(?:gain\w*|increas\w*|strengthen\w*|rais\w+|rises?|rising|stronger|appears?(?! (?:to|that))|emerges?|"
+    r"\b(?:gain\w*|increas\w*|strengthen\w*|rais\w+|rises?|rising|stronger|appears?(?! (?:to|that))|emerges?|aris\w+|"
     r"creat\w+)\b",
     re.I,
 )

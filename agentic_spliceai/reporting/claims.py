@@ -14,13 +14,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from agentic_spliceai.records.evidence import Claim, ClaimStatus, Evidence, EvidenceKind
+from agentic_spliceai.reporting import claim_denied as denied
 from agentic_spliceai.reporting import claim_words as words
 from agentic_spliceai.splice_engine.errors import SpliceEngineError
 
 REFERENCE = re.compile(r"\{(E-[0-9a-f]{8})\}")
 LONGEST = 4000  # characters of a text
-RULES = "rules"
-"""Author of texts that code writes."""
 
 # Private characters that stand for a reference and for a name that evidence allows; never part of an accepted text.
 _REF, _NAME = "\ue001", "\ue000"
@@ -30,6 +29,9 @@ _TERM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:()+>*=?-]{0,119}")
 _SMALL_NUMBER = re.compile(r"[+−-]?\d{1,2}")
 _WORD = re.compile(r"[A-Za-z][A-Za-z'’]*")
 _TOKEN = re.compile(r"[A-Za-z][A-Za-z-]*")
+#: Facts whose names hold for everything about their subject.
+_OF_A_SUBJECT = frozenset({"gene", "transcript examined", "predictor"})
+_CLAUSE = re.compile(r"[;:,]|\b(?:and|but|while|whereas)\b")
 _BEFORE, _AFTER = frozenset("( \n\t\"“‘'"), frozenset(") \n\t,.;:?!\"”’'")
 
 
@@ -62,7 +64,7 @@ def references(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(REFERENCE.findall(text)))
 
 
-def verify_text(text: str, evidence: Iterable[Evidence], author: str = RULES) -> Claim:
+def verify_text(text: str, evidence: Iterable[Evidence], author: str = "rules") -> Claim:
     """Check a text against evidence.
 
     Parameters
@@ -141,26 +143,47 @@ def _is_plain(text: str) -> bool:
 
 def _sentence(sentence: str, known: Mapping[str, Evidence]) -> list[str]:
     own = [known[name] for name in references(sentence)]
-    masked = REFERENCE.sub(_REF, sentence)
-    prose = _without_names(masked, own)
+    masked = denied.PRONOUN_ONE.sub(r"\g<which> site", REFERENCE.sub(_REF, sentence))
+    prose = _without_names(masked, own, _of_subjects(own, known.values()))
     where = f" in {_quote(sentence)}"
     problems = [
         *_values(prose, own, masked),
         *_marks(prose),
         *_names(prose),
+        *_symbols(prose, own),
         *_directions(prose, own),
+        *_senses(prose, own),
+        *_sizes(prose, own),
         *_negations(prose, own),
     ]
     if own:
-        problems += _unbacked(prose, own)
-    elif words.FACTS.search(prose):
-        problems.append("a statement without a reference to the evidence that it rests on")
+        problems += _unbacked(prose, own, (*denied.DENIED, *words.BACKED_WORDS))
+        if match := denied.DENIED_BESIDE_EVIDENCE.search(prose):
+            problems.append(f"{match[0]!r} is an instruction, no statement")
+    else:
+        always = (rule for rule in (*denied.DENIED, *words.BACKED_WORDS) if rule[1] in denied.ALWAYS)
+        problems += _unbacked(prose, own, always)
+        if words.FACTS.search(prose):
+            problems.append("a statement without a reference to the evidence that it rests on")
     return [f"{problem}{where}" for problem in problems]
 
 
-def _without_names(prose: str, own: Sequence[Evidence]) -> str:
+def _of_subjects(own: Sequence[Evidence], known: Iterable[Evidence]) -> set[str]:
+    """Return the names of gene, transcript and predictor of the very subjects that a sentence's evidence is about."""
+    subjects = {item.statement.rpartition(": ")[0] for item in own} - {""}
+    return {
+        term
+        for item in known
+        for term in item.terms
+        if item.kind is not EvidenceKind.CODE
+        and item.statement.rpartition(": ")[0] in subjects
+        and item.statement.rpartition(": ")[2] in _OF_A_SUBJECT
+    }
+
+
+def _without_names(prose: str, own: Sequence[Evidence], of_subjects: Iterable[str]) -> str:
     """Take out the names and displays that the sentence's own evidence allows it to write."""
-    allowed = {name for item in own for name in (*item.terms, item.display)}
+    allowed = {name for item in own for name in (*item.terms, item.display)} | set(of_subjects)
     # A short whole number is in too many displays to say which of them was meant.
     usable = (name for name in allowed if _TERM.fullmatch(name) and not _SMALL_NUMBER.fullmatch(name))
     for name in sorted(usable, key=len, reverse=True):
@@ -213,7 +236,7 @@ def _names(prose: str) -> list[str]:
     start = prose.lstrip("(\"“‘'")[:1].isalpha()
     for token in _TOKEN.findall(prose):
         for part in token.split("-"):
-            if part.lower() in words.CODE_STEMS:
+            if part.lower() in words.CODE_STEMS or words.SPELLED_CODE.match(part):
                 problems.append(f"an ACMG/ClinGen code that its evidence does not name: {token!r}")
             elif part and _is_name(part, start):
                 problems.append(f"a name that its evidence does not hold: {part!r}")
@@ -234,20 +257,74 @@ def _is_name(word: str, starts_sentence: bool) -> bool:
     return capitals > 1 or (capitals == 1 and not (starts_sentence and word[0].isupper()))
 
 
-def _unbacked(prose: str, own: Sequence[Evidence]) -> list[str]:
-    told = " ".join(f"{item.statement} {item.display} {item.value}" for item in own).lower()
+def _unbacked(
+    prose: str, own: Sequence[Evidence], rules: Iterable[tuple[re.Pattern[str], str, tuple[str, ...]]]
+) -> list[str]:
+    told = " ".join(f"{item.kind} {item.statement} {item.display} {item.value}" for item in own)
+    told = told.lower().replace("_", " ")
     return [
         f"it speaks of {name} ({match[0]!r}), its evidence does not"
-        for pattern, name, stems in words.BACKED_WORDS
-        if (match := pattern.search(prose)) is not None and not any(stem in told for stem in stems)
+        for pattern, name, stems in rules
+        if (match := pattern.search(prose)) is not None and not any(re.search(rf"\b{stem}", told) for stem in stems)
     ]
+
+
+def _symbols(prose: str, own: Sequence[Evidence]) -> list[str]:
+    """Refuse a gene's symbol in another case than its own."""
+    symbols = {term.lower() for item in own for term in item.terms if term.isalnum()}
+    return [
+        f"a name that its evidence writes in another way: {word!r}"
+        for word in dict.fromkeys(_WORD.findall(prose))
+        if word.lower() in symbols
+    ]
+
+
+def _sense(item: Evidence) -> str | None:
+    """Whether a score or position is that of a gain or of a loss."""
+    told = f"{item.statement.rpartition(': ')[2]} {item.value}".lower().replace("_", " ")
+    if item.kind is EvidenceKind.CONSEQUENCE:
+        return "gain" if told.startswith(("likeliest event, new site", "alternative event, new site")) else None
+    if item.kind is not EvidenceKind.SCORE:
+        return None
+    found = {sense for sense in ("gain", "loss") if re.search(rf"\b{sense}\b", told)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _senses(prose: str, own: Sequence[Evidence]) -> list[str]:
+    """In a sentence with gains and losses, refuse a clause that gives one of them the other's word."""
+    facts = iter(own)
+    by_place = {match.start(): next(facts, None) for match in re.finditer(_REF, prose)}
+    if len(own) != len(by_place):
+        return []  # a fact that is told twice: its places are not known
+    problems, start = [], 0
+    for end in [*(match.start() for match in _CLAUSE.finditer(prose)), len(prose)]:
+        clause = prose[start:end]
+        senses = {_sense(item) for place, item in by_place.items() if item is not None and start <= place < end}
+        gain, loss = words.GAIN_WORDS.search(clause), words.LOSS_WORDS.search(clause)
+        if "loss" in senses and gain and not loss:
+            problems.append(f"{gain[0]!r} beside the evidence of a loss")
+        if "gain" in senses and loss and not gain:
+            problems.append(f"{loss[0]!r} beside the evidence of a gain")
+        start = end
+    return problems
+
+
+def _sizes(prose: str, own: Sequence[Evidence]) -> list[str]:
+    """Refuse what is added told as taken away, and the reverse."""
+    sizes = [number for item in own if item.unit == "nt" and (number := _number(item)) is not None]
+    shorter, longer = denied.SHORTER.search(prose), denied.LONGER.search(prose)
+    if sizes and all(size > 0 for size in sizes) and shorter and not longer:
+        return [f"{shorter[0]!r}, but its evidence adds bases"]
+    if sizes and all(size < 0 for size in sizes) and longer and not shorter:
+        return [f"{longer[0]!r}, but its evidence takes bases away"]
+    return []
 
 
 def _directions(prose: str, own: Sequence[Evidence]) -> list[str]:
     """Refuse a loss that is told as a gain, a worse result told as a better one, and the reverse."""
     problems = []
-    scores = [item.statement.lower() for item in own if item.kind is EvidenceKind.SCORE]
-    gains, losses = any("gain" in text for text in scores), any("loss" in text for text in scores)
+    senses = {_sense(item) for item in own}
+    gains, losses = "gain" in senses, "loss" in senses
     says_gain, says_loss = words.GAIN_WORDS.search(prose), words.LOSS_WORDS.search(prose)
     if losses and not gains and says_gain and not says_loss:
         problems.append(f"{says_gain[0]!r}, but its evidence is a loss")

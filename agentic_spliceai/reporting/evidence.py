@@ -23,6 +23,9 @@ EVENT, SECOND = "likeliest event", "alternative event"
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:()+>*=-]{0,79}")
 _CODE = re.compile(rf"(?:{'|'.join(sorted(CODE_STEMS))})[\W_]*\d", re.IGNORECASE)
+# The kind of change that a score or position belongs to, where its name does not say it.
+_KIND = re.compile(r" \((?:acceptor|donor) (?:gain|loss)\)$")
+_TITLES = {"spliceai": ("SpliceAI",), "openspliceai": ("OpenSpliceAI",)}
 _EVENTS = {
     EventType.EXON_SKIPPING: "exon skipping",
     EventType.DONOR_SHIFT: "donor shift",
@@ -94,7 +97,7 @@ class Facts:
         self.evidence = tuple(evidence)
         self._by_name: dict[tuple[str, str], Evidence] = {}
         for item in self.evidence:
-            subject, _, what = item.statement.rpartition(": ")
+            subject, _, what = _KIND.sub("", item.statement).rpartition(": ")
             self._by_name.setdefault((subject, what), item)
 
     def find(self, subject: str, what: str) -> Evidence | None:
@@ -199,7 +202,13 @@ def _gene(gene: GeneInterpretation, make: _Maker) -> Iterator[Evidence]:
     yield make(about, name, "place of the variant", consequence.region, consequence.region)
     predictor = f"{shown_name(made.predictor)} (version {words.clean(made.version)})"
     yield make(
-        EvidenceKind.SCORE, name, "predictor", predictor, predictor, terms=(made.predictor,), digest=gene.tracks_sha256
+        EvidenceKind.SCORE,
+        name,
+        "predictor",
+        predictor,
+        predictor,
+        terms=(made.predictor, *_TITLES.get(made.predictor, ())),
+        digest=gene.tracks_sha256,
     )
     yield from _scores(gene, make)
     primary = consequence.primary
@@ -235,19 +244,19 @@ def _scores(gene: GeneInterpretation, make: _Maker) -> Iterator[Evidence]:
             if form == "raw" and change.score >= thresholds.weak:
                 yield _position(gene, f"{words.CHANGE_WORDS[change.kind].lower()}, position", change, make)
     largest = max(raw.changes(), key=lambda change: change.score)
+    kind = words.CHANGE_WORDS[largest.kind].lower()
     yield make(
         EvidenceKind.SCORE,
         name,
-        "largest raw change, score",
+        f"largest raw change, score ({kind})",
         round(largest.score, 6),
         words.delta(largest.score, thresholds),
         digest=gene.tracks_sha256,
     )
-    kind = words.CHANGE_WORDS[largest.kind].lower()
     yield make(
         EvidenceKind.SCORE, name, "largest raw change, kind", largest.kind.value, kind, digest=gene.tracks_sha256
     )
-    yield _position(gene, "largest raw change, position", largest, make)
+    yield _position(gene, f"largest raw change, position ({kind})", largest, make)
     yield make(
         EvidenceKind.SCORE,
         name,
@@ -294,7 +303,10 @@ def _event(gene: GeneInterpretation, role: str, event: SpliceEvent, make: _Maker
     effect = event.effect
     if effect is None:
         return
-    yield make(about, name, f"{role}, reading frame", effect.frame.value, _FRAMES[effect.frame])
+    frame = _FRAMES[effect.frame]
+    if effect.frame is Frame.IN_FRAME and effect.stop_residue is not None:
+        frame = words.STOP_IN_FRAME
+    yield make(about, name, f"{role}, reading frame", effect.frame.value, frame)
     if effect.hgvs_p is not None:
         yield make(about, name, f"{role}, protein change", effect.hgvs_p, effect.hgvs_p, terms=(effect.hgvs_p,))
     if effect.stop_residue is not None:

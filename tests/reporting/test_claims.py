@@ -66,6 +66,8 @@ GOOD = {
         "In MYBPC3 the donor is lost, with a score of 0.97 at chr11:47,343,145."
     ),
     "MYBPC3 (<GENE>) loses a donor (<LOSS>).": "MYBPC3 (MYBPC3) loses a donor (0.97).",
+    # the gene that the fact itself is about
+    "MYBPC3 loses a donor (<LOSS>).": "MYBPC3 loses a donor (0.97).",
     "The donor loss is 0.97 (<LOSS>).": "The donor loss is 0.97 (0.97).",
     "The likeliest event is <SKIP> of <EXON>, a <SHIFTED>.": (
         "The likeliest event is exon skipping of exon 3, a frameshift."
@@ -133,8 +135,8 @@ BAD = {
     "The exon grows by <LOSS> nucleotides.": "'nucleotides' after a reference",
     # names that no evidence holds, or not that of the same sentence
     "BRCA1 loses a donor (<LOSS>).": "'BRCA1'",
-    "MYBPC3 loses a donor (<LOSS>).": "'MYBPC3'",
-    "The gene is <GENE>. MYBPC3 loses a donor (<LOSS>).": "'MYBPC3'",
+    "MYBPC3 is better by <BETTER>.": "'MYBPC3'",
+    "mybpc3 loses a donor (<GENE>, <LOSS>).": "'mybpc3'",
     "MYBPC3-AS loses a donor (<GENE>, <LOSS>).": "'AS'",
     "TTN loses a donor (<LOSS>).": "'TTN'",
     "Ttn loses a donor (<LOSS>).": "'Ttn'",
