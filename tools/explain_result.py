@@ -115,7 +115,9 @@ def _learning(label: str, detail: ExperimentRunDetail, context: ToolContext, not
         if None not in (point.epoch, point.seed, point.split, point.value)
     ]
     try:
-        effect = early_stopping_effect(points, max_epochs=detail.spec.training.get("max_epochs"))
+        # Of a run that goes on, nobody knows yet how its training ends.
+        outcomes = None if detail.status == "running" else detail.seed_outcomes
+        effect = early_stopping_effect(points, max_epochs=detail.spec.training.get("max_epochs"), outcomes=outcomes)
     except SpliceEngineError as error:
         notes.append(f"{label}: {error.message}")
         return ()

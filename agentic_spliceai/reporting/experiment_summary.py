@@ -31,13 +31,13 @@ def summarise_experiment(evidence: Iterable[Evidence]) -> tuple[str, ...]:
     facts = Facts(evidence)
     named = facts.find(COMPARED, "measure")
     measure = str(named.value) if named is not None else None
-    sentences: list[str] = []
+    # What was asked about the course of training is answered before the runs are described.
+    sentences = list(summarise_learning(facts))
     runs = facts.subjects("run")
     for name in runs:
         sentences += [_what(facts, name), _figure(facts, name, measure)]
     for name in runs:
         sentences += _differences(facts, name, named)
-    sentences += summarise_learning(facts)
     for name in runs:
         sentences += [_training(facts, name), _spent(facts, name)]
     sentences += _simulated(facts, runs)

@@ -226,3 +226,23 @@ def test_a_plan_that_can_run_here_has_no_blockers(tmp_path: Path) -> None:
     context.records.plans.add(plan)
     found = call("estimate_plan", context, plan_id=plan.id)
     assert (found.blockers, found.estimate.warnings) == ((), ())
+
+
+# --- what is said of their training
+
+
+def test_an_answer_about_early_stopping_begins_with_whether_it_acted(tmp_path: Path) -> None:
+    context = context_with(tmp_path, Arms({"good": GOOD}))
+    runs = list(carried_out(context, plan_of("good")).run_ids)
+    answer = call("explain_result", context, runs=runs, question="why did early stopping help")
+    assert answer.text.startswith("Early stopping acted in good, counted by seeds: for 1 of 1 seed.")
+
+
+def test_a_run_that_was_cut_off_does_not_say_that_it_stopped_early(tmp_path: Path) -> None:
+    context = context_with(tmp_path, Cancelled({"good": GOOD}))
+    plan = plan_of("good")
+    call("submit_plan", context, plan_id=plan.id, approval_id=approved(context, plan))
+    (run,) = settle(context)
+    answer = call("explain_result", context, runs=[run.run_id], question="why did early stopping help")
+    assert "its training was cut off" in answer.text
+    assert "not trained" not in answer.text

@@ -10,6 +10,12 @@ import pytest
 from agentic_spliceai.splice_engine.errors import CheckpointError, TrainingDataError
 from agentic_spliceai.splice_engine.meta_layer.experiments.learning import early_stopping_effect
 from agentic_spliceai.splice_engine.meta_layer.experiments.metrics import Metric, MetricsLog, load_metrics
+from agentic_spliceai.splice_engine.meta_layer.experiments.result import SeedOutcome
+
+
+def outcome(seed: int, *, stopped_early: bool) -> SeedOutcome:
+    return SeedOutcome(seed=seed, epochs=5, best_epoch=2, best=0.5, stopped_early=stopped_early, seconds=10.0)
+
 
 VALIDATION = [0.9, 0.6, 0.5, 0.55, 0.7]
 TRAINING = [0.9, 0.7, 0.5, 0.3, 0.2]
@@ -25,7 +31,9 @@ def course(seed: int = 1, validation: list[float] = VALIDATION, name: str = "los
 
 
 def test_best_and_last_epoch_of_each_seed() -> None:
-    effect = early_stopping_effect([*course(1), *course(2, [0.5, 0.4, 0.3, 0.2, 0.1])], max_epochs=20)
+    outcomes = (outcome(1, stopped_early=True), outcome(2, stopped_early=True))
+    found = [*course(1), *course(2, [0.5, 0.4, 0.3, 0.2, 0.1])]
+    effect = early_stopping_effect(found, max_epochs=20, outcomes=outcomes)
     first, second = effect.seeds
     assert (first.seed, first.best_epoch, first.best, first.last) == (1, 2, 0.5, 0.7)
     assert first.worsening == pytest.approx(0.2)
@@ -33,7 +41,20 @@ def test_best_and_last_epoch_of_each_seed() -> None:
     assert first.seconds_saved == pytest.approx(30.0)
     assert first.overfitting
     assert (second.best_epoch, second.worsening, second.overfitting) == (4, 0.0, False)
-    assert effect.helped
+    assert (effect.acted, effect.kept_better) == (2, 1)
+
+
+def test_how_each_seed_ended() -> None:
+    found = [*course(1), *course(2), *course(3)]
+    outcomes = (outcome(1, stopped_early=True), outcome(2, stopped_early=False))
+    effect = early_stopping_effect(found, max_epochs=20, outcomes=outcomes)
+    assert [seed.ending for seed in effect.seeds] == ["stopped early", "ran to its limit", "cut off"]
+    assert [seed.epochs_saved for seed in effect.seeds] == [15, None, None]
+    assert [seed.seconds_saved for seed in effect.seeds] == [pytest.approx(30.0), None, None]
+    assert effect.acted is None  # the third might have stopped
+    to_the_limit = early_stopping_effect(course(2), outcomes=outcomes)
+    assert (to_the_limit.acted, to_the_limit.kept_better) == (0, 1)
+    assert early_stopping_effect(course(1)).seeds[0].ending == "not known"
 
 
 def test_a_measure_that_is_maximised() -> None:
