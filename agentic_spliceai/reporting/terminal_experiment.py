@@ -30,9 +30,9 @@ def terminal_experiment(outputs: Mapping[str, Any]) -> Group | None:
     if outputs.get("comparison"):
         parts.append(comparison_table(Comparison.model_validate(outputs["comparison"]), decisions))
     parts.extend(
-        Text(f"{run['label']} failed: {run['message']}", style="bold red")
+        Text(f"{run['label']} {run['status']}: {run['message']}", style="bold red")
         for run in outputs.get("runs") or ()
-        if isinstance(run, Mapping) and run.get("status") == "failed"
+        if isinstance(run, Mapping) and run.get("status") in ("failed", "cancelled")
     )
     parts.append(Text(str(outputs["summary"])))
     if outputs.get("chosen"):
@@ -60,17 +60,19 @@ def comparison_table(comparison: Comparison, decisions: Mapping[str, Mapping[str
         title_justify="left",
         title_style="bold",
     )
-    for name, justify in (("arm", "left"), ("value (95 %)", "right"), ("difference (95 %)", "right"), ("to", "left")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    table.add_column("seeds alone", justify="right")
-    table.add_column("decision")
+    # Nothing may be cut in 80 columns: intervals stand below their values, and a long label goes on in the next line.
+    table.add_column("arm", overflow="fold", min_width=12)
+    table.add_column("value\n(95 %)", justify="right", no_wrap=True)
+    table.add_column("difference\n(95 %)", justify="right", no_wrap=True)
+    table.add_column("seeds\nalone", justify="right", no_wrap=True)
+    table.add_column("decision", no_wrap=True)
     bases = {arm.against_base_model.other_value for arm in comparison.arms}
     for base in sorted(bases, key=lambda value: (value is None, value)):
-        table.add_row("base model", _number(base), "", "", "", "")
+        table.add_row("base model", _number(base), "", "", "")
     for arm in comparison.arms:
         table.add_row(*_row(arm, decisions.get(arm.label)))
     for pair in comparison.pairs:
-        table.add_row(Text(pair.label), "", *_beside(pair.contrast), "")
+        table.add_row(_named(pair.label, pair.contrast), "", *_beside(pair.contrast), "")
     return table
 
 
@@ -78,22 +80,26 @@ def _row(arm: ComparedArm, decided: Mapping[str, Any] | None) -> tuple[str | Tex
     contrast = arm.against_baseline or arm.against_base_model
     decision = str(decided["decision"]) if decided else contrast.decision.value
     return (
-        Text(arm.label),
+        _named(arm.label, contrast),
         f"{_number(arm.value)}{_interval(arm.low, arm.high)}",
         *_beside(contrast),
         Text(decision, style=_STYLES.get(decision, "")),
     )
 
 
-def _beside(contrast: Contrast) -> tuple[str, Text, str]:
-    """Return the difference, what it is to, and what seeds alone do."""
-    floor = "not known" if contrast.noise_floor is None else _number(contrast.noise_floor)
-    difference = f"{_number(contrast.difference, '+')}{_interval(contrast.low, contrast.high, '+')}"
-    return difference, Text(contrast.other), floor
+def _named(label: str, contrast: Contrast) -> Text:
+    """Return an arm's label, and below it what it is compared with."""
+    return Text.assemble(label, "\n", (f"against {contrast.other}", "dim"))
+
+
+def _beside(contrast: Contrast) -> tuple[str, str]:
+    """Return the difference, and what seeds alone do."""
+    floor = "not\nknown" if contrast.noise_floor is None else _number(contrast.noise_floor)
+    return f"{_number(contrast.difference, '+')}{_interval(contrast.low, contrast.high, '+')}", floor
 
 
 def _interval(low: float | None, high: float | None, sign: str = "") -> str:
-    return "" if low is None or high is None else f" ({_number(low, sign)} to {_number(high, sign)})"
+    return "" if low is None or high is None else f"\n{_number(low, sign)} to {_number(high, sign)}"
 
 
 def _number(value: float | None, sign: str = "") -> str:
