@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from agentic_spliceai.orchestration.chat.answers import (
     open_text,
     plan_text,
 )
+from agentic_spliceai.orchestration.chat.base_model import SMALL, best_base_model
 from agentic_spliceai.orchestration.chat.events import AnswerEvent, ChatEvent, ErrorEvent, PlanProposed
 from agentic_spliceai.orchestration.chat.known import known_variant_answer
 from agentic_spliceai.orchestration.chat.turn import Turn, Walked
@@ -30,6 +32,14 @@ Answers = Generator[ChatEvent, None, None]
 
 NAME = "offline planner"
 _SELF = "I am the offline planner: no language model is used, and I understand requests by a word list and a grammar."
+
+_VERDICT = re.compile(
+    r"\b(?:pathogenic\w*|benign|harm\w*|deleterious|disease\w*|dangerous|caus(?:e|es|al|ative))\b", re.IGNORECASE
+)
+_NOT_JUDGED = (
+    "Whether the variant is pathogenic is not judged here: this is about splicing alone, and a person weighs it with "
+    "the other evidence."
+)
 
 
 class Work(Protocol):
@@ -151,21 +161,27 @@ class OfflineEngine:
         if target.variant is None:
             yield self._say("Which variant? For example 'is chr7-117639961-C-T splice-altering'.")
             return
-        inputs = {"variant": target.variant, "genome": target.genome or genome_of(target.variant)}
-        if target.base_model is not None:
-            inputs["base_model"] = target.base_model
+        genome = target.genome or genome_of(target.variant)
+        base_model = target.base_model
+        if base_model is None:
+            base_model = best_base_model(work.tool_context().resources.resolver, genome)
+            yield self._say(_taken(base_model, genome))
+        inputs = {"variant": target.variant, "genome": genome, "base_model": base_model}
         yield from work.run("interpret_variant", inputs, turn)
+        if _VERDICT.search(intent.text):
+            yield self._say(_NOT_JUDGED)
 
     def _triage(self, intent: Intent, work: Work, turn: Turn) -> Answers:
         target = intent.target
         if target.path is None:
             yield self._say("Which file? Name a VCF, for example 'triage cohort.vcf.gz'.")
             return
-        inputs = {"source": target.path}
-        if target.genome is not None:
-            inputs["genome"] = target.genome
-        if target.base_model is not None:
-            inputs["base_model"] = target.base_model
+        genome = target.genome or "GRCh38"
+        base_model = target.base_model
+        if base_model is None:
+            base_model = best_base_model(work.tool_context().resources.resolver, genome)
+            yield self._say(_taken(base_model, genome))
+        inputs = {"source": target.path, "genome": genome, "base_model": base_model}
         yield from work.run("triage_vcf", inputs, turn)
 
     def _look_up(self, intent: Intent, work: Work, turn: Turn) -> Answers:
@@ -221,6 +237,15 @@ class OfflineEngine:
 
     def _say(self, text: str, evidence: tuple[str, ...] = ()) -> AnswerEvent:
         return AnswerEvent(text=text, author=NAME, evidence=evidence)
+
+
+def _taken(base_model: str, genome: str) -> str:
+    """Say which base model is taken where none was named."""
+    if genome == "demo":
+        return f"No base model was named: {base_model!r} is taken for the demo genome."
+    if base_model == SMALL:
+        return f"No base model was named: {base_model!r} is taken, as no larger one's weights are on this machine."
+    return f"No base model was named: {base_model!r} is taken, the best whose weights are on this machine."
 
 
 def genome_of(variant: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from agentic_spliceai.orchestration.chat.citing import summary_of_run
 from agentic_spliceai.orchestration.chat.events import AnswerEvent
+from agentic_spliceai.records.interpretation import Interpretation
 from agentic_spliceai.records.store import RecordStore
 from agentic_spliceai.tools.plain_text import json_text, printable
 
@@ -83,14 +85,37 @@ def _triage(outputs: Mapping[str, Any]) -> list[str]:
     lines = []
     if isinstance(verdicts, Mapping):
         lines.append("; ".join(f"{name}: {count}" for name, count in verdicts.items()))
+    if outputs.get("made_by"):
+        lines.append(f"Judged by: {outputs['made_by']}")
+    if outputs.get("warning"):
+        lines.append(f"Warning: {outputs['warning']}")
     if outputs.get("table"):
         lines.append(f"Table: {outputs['table']}")
     return lines
 
 
 def _interpretation(outputs: Mapping[str, Any]) -> list[str]:
-    report = outputs.get("report")
-    return [f"Report: {report['html']}"] if isinstance(report, Mapping) and report.get("html") else []
+    report, found = outputs.get("report"), outputs.get("interpretation")
+    if isinstance(found, Mapping):
+        found = Interpretation.model_validate_json(json.dumps(found))
+    lines = [_made_by(found)] if isinstance(found, Interpretation) else []
+    if isinstance(report, Mapping) and report.get("html"):
+        lines.append(f"Report: {report['html']}")
+    return lines
+
+
+def _made_by(interpretation: Interpretation) -> str:
+    """Say which base model the answer rests on, what it sees, and whether its thresholds are its own."""
+    made = {gene.delta.provenance.model_dump_json(): gene.delta.provenance for gene in interpretation.genes}
+    lines = []
+    for one in {f"{p.predictor} {p.version}": p for p in made.values()}.values():
+        limits = one.thresholds
+        calibrated = "calibrated for it" if limits.calibrated else f"not calibrated for it ({limits.source})"
+        lines.append(
+            f"Base model: {one.predictor} {one.version}, which sees {one.context:,} nt; its thresholds, "
+            f"{limits.weak:g}, {limits.moderate:g} and {limits.strong:g}, are {calibrated}."
+        )
+    return "\n".join(lines)
 
 
 def _runs(outputs: Mapping[str, Any]) -> tuple[str, ...]:

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from agentic_spliceai.orchestration.askers import approve_all
+from agentic_spliceai.orchestration.chat.base_model import best_base_model
 from agentic_spliceai.orchestration.chat.events import ErrorEvent, PlanProposed, StatusEvent, ToolAdvanced
+from agentic_spliceai.splice_engine.base_layer.registry import base_models
+from agentic_spliceai.splice_engine.resources import ResourceResolver
 from tests.orchestration.chat.toys import answer, chat, jobs, kinds
 
 REQUEST = "train the CNN on MFASS with 2 seeds"
@@ -117,6 +120,37 @@ def test_a_variant_is_interpreted_with_evidence(tmp_path: Path) -> None:
         events = list(session.send("is minigene-2139-G-A splice-altering?"))
         assert "[E-" in answer(events)
         assert not [event for event in events if isinstance(event, ErrorEvent)]
+
+
+def test_an_answer_names_its_base_model_and_judges_no_pathogenicity(tmp_path: Path) -> None:
+    with chat(tmp_path) as session:
+        told = answer(session.send("is minigene-2139-G-A pathogenic?"))
+    assert "'small' is taken for the demo genome" in told
+    assert "Base model: small 1, which sees 400 nt; its thresholds, 0.1, 0.2 and 0.5, are not calibrated" in told
+    assert "[E-" in told
+    assert "pathogenic is not judged here" in told
+
+
+@pytest.mark.parametrize(("genome", "there", "name"), [
+    ("GRCh38", True, "openspliceai"), ("GRCh38", False, "small"), ("demo", True, "small"),
+])  # fmt: skip
+def test_the_best_base_model_that_is_here_is_taken(tmp_path: Path, genome: str, there: bool, name: str) -> None:
+    if there:
+        for file in base_models()["openspliceai"].files:
+            path = tmp_path / file.paths[-1]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    assert best_base_model(ResourceResolver(tmp_path), genome) == name
+
+
+def test_a_triage_says_what_judged(tmp_path: Path) -> None:
+    name = tmp_path / "few.vcf"
+    name.write_text("##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+                    "minigene\t2139\t.\tG\tA\t.\t.\t.\n")  # fmt: skip
+    with chat(tmp_path) as session:
+        told = answer(session.send(f"triage {name} on the demo genome"))
+    assert "altering: " in told
+    assert "Judged by: small 1, largest raw change" in told
 
 
 def test_an_error_is_an_event_and_the_conversation_goes_on(tmp_path: Path) -> None:
