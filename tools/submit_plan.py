@@ -16,6 +16,7 @@ from agentic_spliceai.tools.experiments import PLAN, NotApprovedError, PlanError
 from agentic_spliceai.tools.spec import CostClass, SideEffect, ToolModel, ToolSpec
 
 if TYPE_CHECKING:
+    from agentic_spliceai.records.environment import GitState
     from agentic_spliceai.records.experiments import NewExperimentRun
 
 
@@ -51,8 +52,11 @@ def run(args: SubmitPlanArgs, context: ToolContext) -> SubmitPlanResult:
     """
     plan = context.records.plans.get(args.plan_id)
     _require_approval(plan, args.approval_id, context)
+    from agentic_spliceai.records.environment import git_state
+
     experiment = context.records.experiments.ensure(experiment_name(plan), plan.hypothesis)
-    git = _git(context)
+    git = git_state()
+    diff = context.artifacts.put_bytes(git.dirty_diff.encode()) if git.dirty_diff else None
     arms: list[SubmittedArm] = []
     for arm in plan.arms:
         key = _key(plan, arm.label, args.approval_id, context)
@@ -66,6 +70,7 @@ def run(args: SubmitPlanArgs, context: ToolContext) -> SubmitPlanResult:
                 approval_id=args.approval_id,
                 workflow_run_id=context.run_id if context.keep_record else None,
                 git=git,
+                diff=diff,
             )
         )
         job = context.jobs.submit(job_of(plan, arm, key, context), plan.backend)
@@ -118,15 +123,6 @@ def _require_approval(plan: ExperimentPlan, approval_id: str | None, context: To
         raise NotApprovedError(f"the plan {plan.id} is {approval.decision}, not approved.", "Ask for approval.")
 
 
-def _git(context: ToolContext) -> tuple[str | None, str | None]:
-    """Return the commit of the code, and the sha256 of what differs from it."""
-    from agentic_spliceai.records.environment import git_state
-
-    state = git_state()
-    diff = state.dirty_diff
-    return state.commit, context.artifacts.put_bytes(diff.encode()) if diff else None
-
-
 def _new_run(
     run_id: str,
     experiment: str,
@@ -135,7 +131,8 @@ def _new_run(
     *,
     approval_id: str | None,
     workflow_run_id: str | None,
-    git: tuple[str | None, str | None],
+    git: GitState,
+    diff: str | None,
 ) -> NewExperimentRun:
     from agentic_spliceai.records.environment import environment
     from agentic_spliceai.records.experiments import NewExperimentRun
@@ -151,9 +148,10 @@ def _new_run(
         approval_id=approval_id,
         workflow_run_id=workflow_run_id,
         hypothesis=plan.hypothesis,
-        environment=environment(),
-        git_commit=git[0],
-        git_dirty_sha256=git[1],
+        # Without the reason, a difference that is not known would look like none.
+        environment=environment() | {"git": git.summary()},
+        git_commit=git.commit,
+        git_dirty_sha256=diff,
         started_at=datetime.now(UTC),
     )
 

@@ -42,6 +42,15 @@ class GitState(Border):
     )
     reason: str = Field(default="", description="Why something is not known.")
 
+    @property
+    def dirty(self) -> bool | None:
+        """Whether the files differ from the commit; None where that is not known, or how they differ is not kept."""
+        return None if self.reason else self.dirty_diff is not None
+
+    def summary(self) -> dict[str, JsonValue]:
+        """Return what an environment keeps of it: not the difference itself."""
+        return {"commit": self.commit, "dirty": self.dirty, "reason": self.reason}
+
 
 def environment() -> dict[str, JsonValue]:
     """Return the versions and the machine that a result may depend on; imports nothing heavy."""

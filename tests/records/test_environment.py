@@ -57,6 +57,16 @@ def test_what_differs_from_the_commit_is_kept(repository: Path) -> None:
     assert "?? new.py" in diff
 
 
+def test_a_difference_that_is_too_long_is_not_told_as_none(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert git_state(repository).summary()["dirty"] is False
+    (repository / "deep" / "model.py").write_text("gate = True\n")
+    assert git_state(repository).summary()["dirty"] is True
+    monkeypatch.setattr("agentic_spliceai.records.environment._LONGEST_DIFF", 10)
+    kept = git_state(repository).summary()
+    assert (kept["commit"], kept["dirty"]) == (git(repository, "rev-parse", "HEAD"), None)
+    assert "more than 10 bytes" in str(kept["reason"])
+
+
 def test_without_a_repository_there_is_a_reason(tmp_path: Path, repository: Path) -> None:
     outside = tmp_path.parent
     state = git_state(outside)

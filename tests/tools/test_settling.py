@@ -13,6 +13,7 @@ from agentic_spliceai.compute.errors import ComputeError, JobFailedError, NoCapa
 from agentic_spliceai.compute.local import LocalBackend
 from agentic_spliceai.compute.manager import JobManager
 from agentic_spliceai.compute.types import JobHandle, JobSpec, JobState, JobStatus, LogPage
+from agentic_spliceai.records.environment import GitState
 from agentic_spliceai.records.plan import Arm
 from agentic_spliceai.tools.experiments import PlanError
 from agentic_spliceai.tools.settling import settle
@@ -246,3 +247,26 @@ def test_a_run_that_was_cut_off_does_not_say_that_it_stopped_early(tmp_path: Pat
     answer = call("explain_result", context, runs=[run.run_id], question="why did early stopping help")
     assert "its training was cut off" in answer.text
     assert "not trained" not in answer.text
+
+
+# --- what is kept of the code
+
+
+@pytest.mark.parametrize(
+    ("state", "kept", "has_diff"),
+    [
+        (GitState(commit="a" * 40, dirty_diff=None), {"dirty": False, "reason": ""}, False),
+        (GitState(commit="a" * 40, dirty_diff="+gate = True"), {"dirty": True, "reason": ""}, True),
+        (GitState(commit="a" * 40, dirty_diff=None, reason="too long"), {"dirty": None, "reason": "too long"}, False),
+    ],
+)
+def test_a_difference_that_is_not_known_does_not_look_like_none(
+    state: GitState, kept: dict[str, Any], has_diff: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentic_spliceai.records.environment.git_state", lambda: state)
+    context = context_with(tmp_path, Arms({"good": GOOD}))
+    plan = plan_of("good")
+    submitted = call("submit_plan", context, plan_id=plan.id, approval_id=approved(context, plan))
+    run = context.records.experiments.get(submitted.run_ids[0])
+    assert run.environment["git"] == {"commit": "a" * 40} | kept
+    assert (run.git_dirty_sha256 is not None) == has_diff
