@@ -16,6 +16,7 @@ from agentic_spliceai.reporting.claim_words import CODE_STEMS
 from agentic_spliceai.splice_engine.base_layer.results import ChangeKind, DeltaScores, SiteChange
 from agentic_spliceai.splice_engine.consequence.codes import CodeAssessment, lost_share
 from agentic_spliceai.splice_engine.consequence.types import EventType, Frame, NmdPrediction, SpliceEvent
+from agentic_spliceai.splice_engine.consequence.wording import STOP_IN_FRAME
 from agentic_spliceai.splice_engine.meta_layer.results import DeltaPrediction, MetaStatus, TriageResult
 
 VARIANT = "the variant"
@@ -305,7 +306,7 @@ def _event(gene: GeneInterpretation, role: str, event: SpliceEvent, make: _Maker
         return
     frame = _FRAMES[effect.frame]
     if effect.frame is Frame.IN_FRAME and effect.stop_residue is not None:
-        frame = words.STOP_IN_FRAME
+        frame = STOP_IN_FRAME
     yield make(about, name, f"{role}, reading frame", effect.frame.value, frame)
     if effect.hgvs_p is not None:
         yield make(about, name, f"{role}, protein change", effect.hgvs_p, effect.hgvs_p, terms=(effect.hgvs_p,))

@@ -19,6 +19,7 @@ from agentic_spliceai.splice_engine.base_layer.results import (
 )
 from agentic_spliceai.splice_engine.consequence.codes import CodeAssessment
 from agentic_spliceai.splice_engine.consequence.types import EventType, Frame, SpliceEvent, Strength, TranscriptEffect
+from agentic_spliceai.splice_engine.consequence.wording import STOP_IN_FRAME
 from agentic_spliceai.splice_engine.errors import UnknownGeneError
 from agentic_spliceai.splice_engine.meta_layer.results import MetaStatus
 
@@ -382,7 +383,7 @@ def _interval(event: SpliceEvent) -> str:
 
 def _effect(effect: TranscriptEffect) -> list[Fact]:
     stops = effect.frame is Frame.IN_FRAME and effect.stop_residue is not None
-    frame = "length divisible by 3, but with a premature stop" if stops else words.FRAME_WORDS[effect.frame]
+    frame = STOP_IN_FRAME if stops else words.FRAME_WORDS[effect.frame]
     facts = [Fact("Reading frame", frame)]
     if effect.hgvs_p is not None:
         facts.append(Fact("Protein change", words.clean(effect.hgvs_p)))

@@ -44,7 +44,6 @@ FRAME_WORDS = {
     Frame.NON_CODING: "non-coding transcript",
     Frame.UNKNOWN: "unknown",
 }
-STOP_IN_FRAME = "length divisible by 3, but with a premature stop"
 NMD_WORDS = {
     NmdPrediction.PREDICTED: "predicted (NMD)",
     NmdPrediction.ESCAPES: "predicted to escape NMD",

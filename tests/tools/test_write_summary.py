@@ -238,6 +238,17 @@ def test_evidence_holds_what_the_interpretation_does() -> None:
     assert "MYBPC3: acceptor gain, masked score" not in shown
 
 
+def test_a_kept_frame_with_a_premature_stop_is_not_called_in_frame() -> None:
+    (gene,) = SHIFT.genes
+    event = gene.consequence.primary
+    assert event.effect is not None
+    stopped = event.model_copy(update={"effect": event.effect.model_copy(update={"frame": Frame.IN_FRAME})})
+    consequence = gene.consequence.model_copy(update={"events": (stopped,)})
+    run = SHIFT.model_copy(update={"genes": (gene.model_copy(update={"consequence": consequence}),)})
+    shown = {item.statement: item.display for item in interpretation_evidence(run)}
+    assert shown["MYBPC3: likeliest event, reading frame"] == "length divisible by 3, but with a premature stop"
+
+
 def test_known_variants_become_evidence_of_their_source(tmp_path: Path) -> None:
     known = KnownVariantFact(
         statement="MFASS, change of inclusion",

@@ -16,10 +16,13 @@ from agentic_spliceai.splice_engine.consequence.types import (
 from agentic_spliceai.splice_engine.genome.types import SiteType
 
 STRENGTH_WORDS = {
-    Strength.STRONG: "strong evidence",
-    Strength.MODERATE: "moderate evidence",
+    Strength.STRONG: "strong prediction",
+    Strength.MODERATE: "moderate prediction",
     Strength.WEAK: "weak candidate",
 }
+
+STOP_IN_FRAME = "length divisible by 3, but with a premature stop"
+"""Of an event that keeps the frame and whose protein still ends early: 'in frame' would be read as harmless."""
 
 _NMD_WORDS = {
     NmdPrediction.PREDICTED: "NMD predicted",
@@ -185,6 +188,8 @@ def effect_text(effect: TranscriptEffect) -> str:
     ref, alt = effect.protein_length_ref, effect.protein_length_alt
     if effect.hgvs_p is None or ref is None:
         return f"{frame}, protein not known"
+    if effect.stop_residue is not None and effect.frame is Frame.IN_FRAME:
+        return f"{STOP_IN_FRAME} at residue {effect.stop_residue}, {nmd}"
     if effect.stop_residue is not None:
         return f"{frame}, premature stop at residue {effect.stop_residue}, {nmd}"
     if alt is None:

@@ -77,7 +77,7 @@ def test_a_lost_donor_of_an_internal_exon_skips_it_and_may_retain_the_intron(gen
     assert "last exon" in effect.nmd_reason
     assert found.region == "intron 3 of 4, 1 nt after exon 3"
     assert found.verdict == (
-        "TOY, strong evidence: exon 3 (31 nt) is predicted to be skipped (loss of its donor 0.93): frameshift, "
+        "TOY, strong prediction: exon 3 (31 nt) is predicted to be skipped (loss of its donor 0.93): frameshift, "
         "premature stop at residue 37, NMD not predicted."
     )
 
@@ -170,8 +170,8 @@ def test_an_acceptor_upstream_lengthens_the_exon(gene: Toy) -> None:
     assert shift.effect.mrna_length_change == 11
     assert found.region == "intron 2 of 4, 13 nt before exon 3"
     assert found.verdict == (
-        "TOY, strong evidence: a new acceptor 11 nt upstream of exon 3 is predicted (gain 0.97, loss of the annotated "
-        "acceptor 0.94): exon 3 becomes 11 nt longer, frameshift, new stop at residue 51 (reference 46)."
+        "TOY, strong prediction: a new acceptor 11 nt upstream of exon 3 is predicted (gain 0.97, loss of the "
+        "annotated acceptor 0.94): exon 3 becomes 11 nt longer, frameshift, new stop at residue 51 (reference 46)."
     )
 
 
@@ -204,7 +204,7 @@ def test_a_lost_site_is_strong_evidence_even_if_its_replacement_gains_less(gene:
     assert found.primary.type is EventType.DONOR_SHIFT
     assert found.primary.score == pytest.approx(0.49)
     assert found.primary.strength is Strength.STRONG
-    assert "strong evidence" in found.verdict
+    assert "strong prediction" in found.verdict
 
 
 def test_an_intron_that_the_variant_deletes_is_not_retained(gene: Toy) -> None:
@@ -222,7 +222,7 @@ def test_a_gain_without_a_loss_competes_in_weaker_words(gene: Toy) -> None:
     assert (shift.type, shift.length_change) == (EventType.ACCEPTOR_SHIFT, 11)
     assert shift.strength is Strength.MODERATE
     assert "may compete" in found.verdict
-    assert "moderate evidence" in found.verdict
+    assert "moderate prediction" in found.verdict
 
 
 def test_a_site_that_the_exon_cannot_use_is_no_shift(gene: Toy) -> None:
