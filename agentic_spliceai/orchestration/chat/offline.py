@@ -16,13 +16,13 @@ from agentic_spliceai.orchestration.chat.answers import (
     open_text,
     plan_text,
 )
-from agentic_spliceai.orchestration.chat.base_model import SMALL, best_base_model
 from agentic_spliceai.orchestration.chat.events import AnswerEvent, ChatEvent, ErrorEvent, PlanProposed
 from agentic_spliceai.orchestration.chat.known import known_variant_answer
 from agentic_spliceai.orchestration.chat.turn import Turn, Walked
 from agentic_spliceai.orchestration.planner.intents import History, Intent, IntentKind
 from agentic_spliceai.orchestration.planner.offline import OfflinePlanner
 from agentic_spliceai.records.evidence import Evidence
+from agentic_spliceai.tools.best_base_model import SMALL, best_base_model
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.failure import ToolFailure
 from agentic_spliceai.tools.registry import AnyTool

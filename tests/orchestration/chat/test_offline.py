@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from agentic_spliceai.orchestration.askers import approve_all
-from agentic_spliceai.orchestration.chat.base_model import best_base_model
 from agentic_spliceai.orchestration.chat.events import ErrorEvent, PlanProposed, StatusEvent, ToolAdvanced
 from agentic_spliceai.splice_engine.base_layer.registry import base_models
 from agentic_spliceai.splice_engine.resources import ResourceResolver
+from agentic_spliceai.tools.best_base_model import best_base_model
 from tests.orchestration.chat.toys import answer, chat, jobs, kinds
 
 REQUEST = "train the CNN on MFASS with 2 seeds"
