@@ -70,7 +70,7 @@ def _settled(context: ToolContext, now: datetime) -> Iterator[SettledRun]:
                 yield found
     for run in store.list(status="failed", limit=_MOST):
         # Its job was refused at first, and started afterwards: by `jobs reconcile`, or by the workflow gone on.
-        if run.job_id is None or (error := store.get(run.id).error) is None or error.code != NOT_STARTED:
+        if run.job_id is None or (why := store.get(run.id).error) is None or why.code != NOT_STARTED:
             continue
         try:
             job = context.jobs.refresh(run.job_id)
