@@ -219,11 +219,20 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
 
 
 def test_a_missing_driver_is_one_line_without_the_password() -> None:
+    url = "postgresql+pg8000://user:secret@localhost/x"
+    done = by_process("agentic-spliceai runs list", AGENTIC_SPLICEAI_DATABASE_URL=url)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "needs a driver that is not installed (No module named 'pg8000')" in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_a_database_of_another_kind_is_refused_without_the_password() -> None:
     url = "mssql+pymssql://user:secret@localhost/x"
     done = by_process("agentic-spliceai runs list", AGENTIC_SPLICEAI_DATABASE_URL=url)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "needs a driver that is not installed (No module named 'pymssql')" in done.stderr
+    assert "Give a SQLite or PostgreSQL URL" in done.stderr
     assert "secret" not in done.stderr
 
 

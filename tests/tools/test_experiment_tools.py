@@ -161,7 +161,13 @@ def plan_of(*labels: str, **changes: Any) -> ExperimentPlan:
 
 def context_with(folder: Path, backend: Arms, **changes: Any) -> ToolContext:
     resources = Resources(
-        Settings(data_dir=folder / "data", cache_dir=folder / "cache", reports_dir=folder / "reports")
+        Settings(
+            data_dir=folder / "data",
+            cache_dir=folder / "cache",
+            reports_dir=folder / "reports",
+            mirror=None,
+            allow_download=False,
+        )
     )
     resources.__dict__["jobs"] = JobManager(resources.records.jobs, {"arms": backend})
     return ToolContext(resources, run_id="0123456789ab", **changes).at("submit")
