@@ -5,7 +5,9 @@ PYTHON ?= $(shell PATH="$$(printf %s "$$PATH" | tr ':' '\n' | grep -vxF '$(abspa
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: interpret test test-all lint spliceai demo bench clean
+NAMES ?= meta,chat
+
+.PHONY: interpret test test-all lint spliceai extras demo bench clean
 .DEFAULT_GOAL := interpret
 
 interpret: $(VENV)/.core  ## interpret a variant: make interpret ARGS="--set variant=chr17-43047642-C-T genome=GRCh38"
@@ -28,6 +30,9 @@ lint: $(VENV)/.dev  ## style and types (the direction of imports is a test)
 spliceai: $(VENV)/.core  ## SpliceAI's weights (CC BY-NC 4.0), from its own package
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -c constraints.txt h5py
 	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --no-deps spliceai==1.3.1
+
+extras: $(VENV)/.core  ## what training and a chat on a language model need: make extras NAMES=meta,chat,mcp
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(NAMES)]'
 
 demo: $(VENV)/.core  ## write the synthetic minigene again
 	$(BIN)/python -m agentic_spliceai.demo.minigene
