@@ -1,0 +1,123 @@
+"""What one network computes on a stretch of reference, kept, and alternates computed from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from agentic_spliceai.splice_engine.base_layer.cones import EditShape, Interval, computed_intervals
+from agentic_spliceai.splice_engine.base_layer.folding import Convolution, FoldedNetwork
+
+
+def kept_bytes(network: FoldedNetwork, outputs: int) -> int:
+    """Return what `ReferenceActivations` of so many outputs keep, bytes."""
+    tensors = 2 * len(network.units) + 1
+    missing = sum(2 * (network.half_context - grown) for grown in accumulate(network.halos, initial=0))
+    return 4 * (network.channels * (tensors * outputs + missing) + 3 * outputs)
+
+
+class ReferenceActivations:
+    """One network's activations on one sequence.
+
+    The positions of all methods count from the first output. Memory: `kept_bytes`.
+
+    Parameters
+    ----------
+    network
+        Folded weights.
+    codes : int64 [L + context]
+        A, C, G, T as 0 to 3, N as 4, in transcript sense, with half the context on either side of the L outputs.
+
+    Attributes
+    ----------
+    logits : float32 [L, 3]
+        The reference's.
+    """
+
+    def __init__(self, network: FoldedNetwork, codes: Tensor) -> None:
+        length = codes.shape[0] - 2 * network.half_context
+        if length < 1:
+            raise ValueError(f"{codes.shape[0]} nt hold no output of a context of {2 * network.half_context} nt")
+        self._network = network
+        # By level: the first layer, then what each convolution's successor reads, two a unit.
+        self._levels = [network.bases[codes]]
+        # A level begins before the first output by what later convolutions cut off.
+        self._starts = [grown - network.half_context for grown in accumulate(network.halos, initial=0)]
+        for unit in network.units:
+            x = self._levels[-1]
+            inner = unit.activate(unit.conv1(unit.enter(x)[None]))
+            trim = unit.conv1.halo + unit.conv2.halo
+            self._levels += [inner[0], unit.conv2(inner)[0].add_(x[trim : x.shape[0] - trim])]
+        skip = torch.zeros(length, network.channels, device=codes.device)
+        for number, layer in enumerate(network.skips):
+            level = 8 * number
+            skip += F.linear(self._levels[level][-self._starts[level] :][:length], *layer)
+        self.logits = F.linear(skip, *network.final)
+
+    def alternates(self, shape: EditShape, edits: Sequence[Interval], inserted: Tensor) -> Tensor:
+        """Compute alternates that are edits of one shape.
+
+        Parameters
+        ----------
+        shape
+            Edit and output window; on the reference, the window has to lie within the outputs.
+        edits
+            B half-open intervals of the reference that are replaced.
+        inserted : int64 [B, shape.inserted]
+            Codes of the bases that stand there instead.
+
+        Returns
+        -------
+        float32 [B, left + inserted + right, 3]
+            Logits over the window.
+        """
+        network, window = self._network, shape.window
+        computed = computed_intervals(shape, network.halos)
+        x = network.bases[inserted[:, slice(*computed[0])]]
+        skip = F.linear(self._splice(0, shape, edits, computed[0], x, window), *network.skips[0])
+        for number, unit in enumerate(network.units):
+            before, between, after = (2 * number + step for step in range(3))
+            wanted = _widened(computed[between], unit.conv1)
+            x = self._splice(before, shape, edits, computed[before], x, wanted)
+            inner = unit.activate(_convolve(unit.conv1, unit.enter(x)))
+            source = _widened(computed[after], unit.conv2)
+            inner = self._splice(between, shape, edits, computed[between], inner, source)
+            start, end = (place - wanted[0] for place in computed[after])
+            x = _convolve(unit.conv2, inner).add_(x[:, start:end])
+            if number % 4 == 3:
+                spliced = self._splice(after, shape, edits, computed[after], x, window)
+                skip += F.linear(spliced, *network.skips[number // 4 + 1])
+        return F.linear(skip, *network.final)
+
+    def _splice(
+        self, level: int, shape: EditShape, edits: Sequence[Interval], interval: Interval, x: Tensor, wanted: Interval
+    ) -> Tensor:
+        """Put computed positions into the reference's.
+
+        `x` [B, end - start, C] stands at `interval` of the alternate. What is `wanted` outside of it is the same as in
+        the reference: before it as it stands, behind it moved by the difference in length.
+        """
+        kept, first = self._levels[level], self._starts[level]
+        low, high = wanted
+        start, end = (min(max(place, low), high) for place in interval)
+        own = x[:, start - interval[0] : end - interval[0]]
+        pieces = []
+        for row, (cut, resume) in enumerate(edits):
+            ahead, behind = cut - first, resume - shape.inserted - first
+            pieces += [kept[ahead + low : ahead + start], own[row], kept[behind + end : behind + high]]
+        return torch.cat(pieces).view(len(edits), high - low, kept.shape[1])
+
+
+def _widened(interval: Interval, convolution: Convolution) -> Interval:
+    return interval[0] - convolution.halo, interval[1] + convolution.halo
+
+
+def _convolve(convolution: Convolution, x: Tensor) -> Tensor:
+    """Convolve, also where there is nothing to compute."""
+    if x.shape[1] > 2 * convolution.halo:
+        return convolution(x)
+    return x.new_zeros(x.shape[0], 0, convolution.weight.shape[0])

@@ -1,0 +1,172 @@
+"""A network's weights as the incremental scorer uses them, and the layers as functions of [B, L, C] tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from agentic_spliceai.splice_engine.base_layer.network import ResidualUnit, SpliceNetwork
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """An unpadded convolution along positions.
+
+    Attributes
+    ----------
+    weight : float [C_out, C_in, 1, width]
+        In channels-last memory.
+    bias : float [C_out]
+        Added to each output.
+    dilation
+        Distance of the taps.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    dilation: int
+
+    @property
+    def halo(self) -> int:
+        """Positions needed beside an output on either side."""
+        return self.dilation * (self.weight.shape[3] - 1) // 2
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Map [B, L, C_in] to float32 [B, L - 2 * halo, C_out].
+
+        As conv2d over height 1 in channels-last memory, which is the tensor as it stands: the library's kernels for it
+        come nearest to the processor's matrix peak (measured against conv1d in `channels_last`).
+        """
+        planes = x.unsqueeze(1).permute(0, 3, 1, 2).to(self.weight.dtype)
+        out = F.conv2d(planes, self.weight, self.bias, dilation=(1, self.dilation))
+        return out.permute(0, 2, 3, 1).squeeze(1).float()
+
+
+@dataclass(frozen=True)
+class FoldedUnit:
+    """A residual unit in evaluation mode: `x + conv2(act(conv1(act(scale * x + shift))))`."""
+
+    scale: Tensor
+    shift: Tensor
+    conv1: Convolution
+    conv2: Convolution
+    negative_slope: float
+
+    def activate(self, x: Tensor) -> Tensor:
+        """Apply the activation in place."""
+        return F.leaky_relu_(x, self.negative_slope) if self.negative_slope else F.relu_(x)
+
+    def enter(self, x: Tensor) -> Tensor:
+        """Return what the first convolution reads."""
+        return self.activate(torch.addcmul(self.shift, x, self.scale))
+
+
+@dataclass(frozen=True)
+class FoldedNetwork:
+    """A `SpliceNetwork` in evaluation mode, its second batch norms folded into the convolutions before them.
+
+    Attributes
+    ----------
+    bases : float32 [5, C]
+        What the first layer makes of A, C, G, T and N: a 1x1 convolution of a one-hot column is a look-up.
+    units
+        The residual units.
+    skips
+        1x1 convolutions of the first layer and of every fourth unit's output, as (weight [C, C], bias [C]).
+    final
+        Weight [3, C] and bias [3] of the last layer.
+    """
+
+    bases: Tensor
+    units: tuple[FoldedUnit, ...]
+    skips: tuple[tuple[Tensor, Tensor], ...]
+    final: tuple[Tensor, Tensor]
+
+    @property
+    def channels(self) -> int:
+        """Feature channels."""
+        return self.bases.shape[1]
+
+    @property
+    def halos(self) -> tuple[int, ...]:
+        """Positions that each convolution needs beside an output on either side, in order, two a unit."""
+        return tuple(conv.halo for unit in self.units for conv in (unit.conv1, unit.conv2))
+
+    @property
+    def half_context(self) -> int:
+        """Bases that an output sees on either side."""
+        return sum(self.halos)
+
+
+def fold(network: SpliceNetwork, *, dtype: torch.dtype = torch.float32) -> FoldedNetwork:
+    """Return the weights of a network in evaluation mode, on its device.
+
+    Parameters
+    ----------
+    network
+        Stays as it is.
+    dtype
+        In which the residual units' convolutions are computed: float32, or bfloat16 for speed.
+
+    Raises
+    ------
+    TypeError
+        If the network is of a subclass, whose forward pass may compute something else.
+    ValueError
+        If a batch norm has no running statistics.
+    """
+    if type(network) is not SpliceNetwork:
+        raise TypeError(f"{type(network).__name__} may compute something else than a SpliceNetwork does")
+    with torch.no_grad():
+        first, bias = _pointwise(network.initial)
+        bases = torch.cat([first.T + bias, bias[None]])
+        skips = [network.initial_skip, *network.skips]
+        return FoldedNetwork(
+            bases=bases.contiguous(),
+            units=tuple(_fold_unit(cast(ResidualUnit, unit), dtype) for unit in network.units),
+            skips=tuple(_pointwise(cast(nn.Conv1d, layer)) for layer in skips),
+            final=_pointwise(network.final),
+        )
+
+
+def _fold_unit(unit: ResidualUnit, dtype: torch.dtype) -> FoldedUnit:
+    scale, shift = _affine(unit.norm1)
+    after_scale, after_shift = _affine(unit.norm2) if isinstance(unit.norm2, nn.BatchNorm1d) else (None, None)
+    slope = unit.act.negative_slope if isinstance(unit.act, nn.LeakyReLU) else 0.0
+    return FoldedUnit(
+        scale=scale,
+        shift=shift,
+        conv1=_convolution(unit.conv1, dtype, after_scale, after_shift),
+        conv2=_convolution(unit.conv2, dtype),
+        negative_slope=slope,
+    )
+
+
+def _affine(norm: nn.Module) -> tuple[Tensor, Tensor]:
+    """Return scale and shift of a batch norm in evaluation mode."""
+    if not isinstance(norm, nn.BatchNorm1d) or norm.running_var is None or norm.running_mean is None:
+        raise ValueError("a batch norm without running statistics cannot be folded")
+    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+    return scale, norm.bias - norm.running_mean * scale
+
+
+def _convolution(
+    layer: nn.Conv1d, dtype: torch.dtype, scale: Tensor | None = None, shift: Tensor | None = None
+) -> Convolution:
+    weight, bias = layer.weight, _bias(layer)
+    if scale is not None and shift is not None:
+        weight, bias = weight * scale[:, None, None], bias * scale + shift
+    planes = weight.unsqueeze(2).to(dtype).contiguous(memory_format=torch.channels_last)
+    return Convolution(planes.detach().clone(memory_format=torch.channels_last), bias.to(dtype).detach(), layer.dilation[0])
+
+
+def _pointwise(layer: nn.Conv1d) -> tuple[Tensor, Tensor]:
+    return layer.weight[:, :, 0].detach().clone(), _bias(layer).detach().clone()
+
+
+def _bias(layer: nn.Conv1d) -> Tensor:
+    return layer.weight.new_zeros(layer.weight.shape[0]) if layer.bias is None else layer.bias
