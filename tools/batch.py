@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 OutputFormat = Literal["tsv", "jsonl"]
 
-# No more than the scorer takes at once, so that rows come as they are made.
-_INPUTS_PER_CHUNK = 8
 _GZIP = b"\x1f\x8b"
 _VCF_SUFFIXES = (".vcf", ".vcf.gz", ".vcf.bgz")
 _VCF_HEADER = "##fileformat=VCF"
@@ -157,7 +155,8 @@ def score_inputs(
 
 def _score(inputs: Iterable[BatchInput], scorer: VariantScorer) -> Iterator[BatchResult]:
     stream = enumerate(inputs)
-    while chunk := list(islice(stream, _INPUTS_PER_CHUNK)):
+    # No more than the scorer takes at once, so that rows come as they are made.
+    while chunk := list(islice(stream, scorer.inputs_per_chunk)):
         results = scorer.score_all([item.raw or item.text for _, item in chunk if item.not_scored is None])
         for index, item in chunk:
             if item.not_scored is not None:

@@ -71,3 +71,9 @@ def computed_intervals(shape: EditShape, halos: tuple[int, ...]) -> tuple[Interv
 def positions_by_convolution(shape: EditShape, halos: Sequence[int]) -> tuple[int, ...]:
     """Return how many outputs of each convolution an alternate of this shape costs."""
     return tuple(end - start for start, end in computed_intervals(shape, tuple(halos))[1:])
+
+
+def longest_layer(shape: EditShape, halos: tuple[int, ...]) -> int:
+    """Return how many positions the longest input of a convolution has, per alternate."""
+    outputs = positions_by_convolution(shape, halos)
+    return max(count + 2 * halo for count, halo in zip(outputs, halos, strict=True))

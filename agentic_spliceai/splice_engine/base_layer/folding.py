@@ -161,7 +161,9 @@ def _convolution(
     if scale is not None and shift is not None:
         weight, bias = weight * scale[:, None, None], bias * scale + shift
     planes = weight.unsqueeze(2).to(dtype).contiguous(memory_format=torch.channels_last)
-    return Convolution(planes.detach().clone(memory_format=torch.channels_last), bias.to(dtype).detach(), layer.dilation[0])
+    return Convolution(
+        planes.detach().clone(memory_format=torch.channels_last), bias.to(dtype).detach(), layer.dilation[0]
+    )
 
 
 def _pointwise(layer: nn.Conv1d) -> tuple[Tensor, Tensor]:

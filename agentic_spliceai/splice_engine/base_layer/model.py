@@ -95,6 +95,19 @@ class BaseModel(Protocol):
         ...
 
 
+@runtime_checkable
+class NetworkModel(BaseModel, Protocol):
+    """A base model whose members are networks whose layers can be kept and computed in part.
+
+    Without it, or where it offers no networks, variants are scored by running both alleles whole.
+    """
+
+    @property
+    def residual_networks(self) -> tuple[SpliceNetwork, ...]:
+        """The members in evaluation mode, in their order; none if one may compute anything else than its layers say."""
+        ...
+
+
 class EnsembleModel:
     """Networks of one shape whose probabilities are averaged by whoever reads them.
 
@@ -122,6 +135,11 @@ class EnsembleModel:
     def networks(self) -> tuple[SpliceNetwork, ...]:
         """The members."""
         return tuple(self._networks)
+
+    @property
+    def residual_networks(self) -> tuple[SpliceNetwork, ...]:
+        """See `NetworkModel`."""
+        return self.networks if all(type(network) is SpliceNetwork for network in self._networks) else ()
 
     def predict(self, one_hot: FloatArray) -> Prediction:
         """Score sequences; see `BaseModel.predict`."""

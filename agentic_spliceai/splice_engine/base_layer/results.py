@@ -49,6 +49,13 @@ class Mask(StrEnum):
     NEAREST_BOUNDARY = "nearest_boundary"
 
 
+class Precision(StrEnum):
+    """In which numbers a base model's convolutions were computed."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -82,6 +89,9 @@ class Provenance(_Frozen):
     context: int = Field(description="Bases the network sees around a position, both sides together.")
     distance: int = Field(description="Largest distance from the variant at which a change is looked for, nt.")
     mask: Mask = Field(description="How the masked scores were made.")
+    precision: Precision = Field(
+        default=Precision.FLOAT32, description="Of the networks' convolutions; float32 is what the models are made in."
+    )
     thresholds: Thresholds
 
 

@@ -12,12 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from agentic_spliceai.splice_engine.base_layer.model import FloatArray, Prediction
+from agentic_spliceai.splice_engine.base_layer.regions import AlleleRequest
 from agentic_spliceai.splice_engine.base_layer.results import ContextReport, SiteTrack
 from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
 from agentic_spliceai.splice_engine.genome.types import Strand, Transcript, Variant
 
 _CODES = np.full(256, 4, dtype=np.uint8)
 _CODES[[ord(base) for base in "ACGT"]] = np.arange(4)
+_COMPLEMENT = np.array([3, 2, 1, 0, 4], dtype=np.uint8)
 _ONE_HOT = np.vstack([np.eye(4, dtype=np.float32), np.zeros((1, 4), dtype=np.float32)])
 
 
@@ -111,6 +113,36 @@ def encode(sequence: str, strand: Strand) -> FloatArray:
     """One-hot encode a plus-strand sequence in the sense of `strand`: float32 [L, 4], A, C, G, T; N is all zero."""
     one_hot: FloatArray = _ONE_HOT[_CODES[np.frombuffer(sequence.encode("ascii"), dtype=np.uint8)]]
     return np.ascontiguousarray(one_hot[::-1, ::-1]) if strand is Strand.MINUS else one_hot
+
+
+def allele_request(window: VariantWindow, variant: Variant, transcript: Transcript, *, context: int) -> AlleleRequest:
+    """Say what the incremental scorer has to compute for a variant's window.
+
+    Bases that the alleles share at their ends are no part of the edit; there are some that only the window knows, where
+    the alternate reaches out of the transcript.
+    """
+    left_edge = window.start - 1 - context // 2
+    at = variant.position - 1 - left_edge
+    ref = window.ref[at : at + len(variant.ref)]
+    alt = window.alt[at : at + len(variant.alt)]
+    shared = min(len(ref), len(alt))
+    head = next((i for i in range(shared) if ref[i] != alt[i]), shared)
+    tail = next((i for i in range(shared - head) if ref[-1 - i] != alt[-1 - i]), shared - head)
+    start, end = left_edge + at + head, left_edge + at + len(ref) - tail
+    reference = _CODES[np.frombuffer(window.ref.encode("ascii"), dtype=np.uint8)]
+    inserted = _CODES[np.frombuffer(alt[head : len(alt) - tail].encode("ascii"), dtype=np.uint8)]
+    first = left_edge
+    if window.strand is Strand.MINUS:
+        # The axis of a minus strand runs from the last base of the contig to the first, which is position -1.
+        first, start, end = -(left_edge + len(reference)), -end, -start
+        reference, inserted = _COMPLEMENT[reference[::-1]], _COMPLEMENT[inserted[::-1]]
+    return AlleleRequest(
+        sequence=(transcript.contig, transcript.strand, transcript.start, transcript.end),
+        start=first,
+        reference=reference,
+        edit=(start, end),
+        inserted=inserted,
+    )
 
 
 def track(window: VariantWindow, prediction: Prediction, *, alt: bool, context: int) -> SiteTrack:
