@@ -9,6 +9,7 @@ up to rounding, for every edit of the sequence.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
@@ -31,9 +32,11 @@ from agentic_spliceai.splice_engine.base_layer.regions import (
 from agentic_spliceai.splice_engine.base_layer.results import Precision
 
 FloatArray = npt.NDArray[np.float32]
+Alleles = tuple[FloatArray, FloatArray]
+"""Something of the reference and of the alternate."""
 
 REGION = 30_000
-"""Outputs of one reference pass. Of a network with 10,000 nt of context and 32 channels this keeps 150 MB; the context
+"""Outputs of one reference pass. Of a network with 10,000 nt of context and 32 channels this keeps 161 MB; the context
 then adds a fifth to the work."""
 
 _POSITIONS_PER_BATCH = 2**15
@@ -41,6 +44,15 @@ _POSITIONS_PER_BATCH = 2**15
 
 
 _DTYPES = {Precision.FLOAT32: torch.float32, Precision.BFLOAT16: torch.bfloat16}
+
+
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """Alleles that are computed at once, and the codes that stand in their edits, uint8 [B, shape.inserted]."""
+
+    shape: EditShape
+    alleles: Sequence[PlannedAllele]
+    inserted: Codes
 
 
 class IncrementalScorer:
@@ -72,7 +84,7 @@ class IncrementalScorer:
         self._context = 2 * self._networks[0].half_context
         self._region = region
 
-    def logits(self, requests: Sequence[AlleleRequest]) -> list[tuple[FloatArray, FloatArray]]:
+    def logits(self, requests: Sequence[AlleleRequest]) -> list[Alleles]:
         """Score both alleles of each request.
 
         Returns
@@ -94,42 +106,26 @@ class IncrementalScorer:
                 self._score(region, requests, found)
         return found
 
-    def _empty(self, request: AlleleRequest) -> tuple[FloatArray, FloatArray]:
+    def _empty(self, request: AlleleRequest) -> Alleles:
         first, last = request.window(self._context)
         longer = len(request.inserted) - (request.edit[1] - request.edit[0])
         if last <= first or last + longer <= first:
             raise ValueError(f"no output is wanted on one of the alleles: {last - first} and {last - first + longer}")
-        members = len(self._networks)
-        return tuple(np.empty((members, n, 3), dtype=np.float32) for n in (last - first, last - first + longer))
+        shape = len(self._networks), last - first, 3
+        return np.empty(shape, dtype=np.float32), np.empty((shape[0], shape[1] + longer, 3), dtype=np.float32)
 
-    def _score(
-        self, region: Region, requests: Sequence[AlleleRequest], found: list[tuple[FloatArray, FloatArray]]
-    ) -> None:
-        half = self._context // 2
+    def _score(self, region: Region, requests: Sequence[AlleleRequest], found: Sequence[Alleles]) -> None:
         codes = region_codes(region, requests, self._context)
+        begin = region.start - self._context // 2
         batches = [
-            (
-                shape,
-                alleles,
-                np.stack([inserted_codes(a, requests[a.number], region.start - half, codes) for a in alleles]),
-            )
-            for shape, alleles in self._batches(region)
+            _Batch(shape, alleles, np.stack([inserted_codes(a, requests[a.number], begin, codes) for a in alleles]))
+            for shape, alleles in self._alike(region)
         ]
         for member, network in enumerate(self._networks):
-            reference = ReferenceActivations(network, _tensor(codes, network))
-            logits = reference.logits.cpu().numpy()
-            for allele in region.alleles:
-                first, last = (place - region.start for place in requests[allele.number].window(self._context))
-                found[allele.number][0][member] = logits[first:last]
-            for shape, alleles, inserted in batches:
-                edits = [(a.edit[0] - region.start, a.edit[1] - region.start) for a in alleles]
-                outputs = reference.alternates(shape, edits, _tensor(inserted, network)).cpu().numpy()
-                for allele, output in zip(alleles, outputs, strict=True):
-                    wanted = found[allele.number][1][member]
-                    ahead = requests[allele.number].window(self._context)[0] - allele.window[0]
-                    wanted[:] = output[ahead : ahead + len(wanted)]
+            rows = [(ref[member], alt[member]) for ref, alt in found]
+            _score_member(network, codes, region, batches, rows)
 
-    def _batches(self, region: Region) -> Iterator[tuple[EditShape, list[PlannedAllele]]]:
+    def _alike(self, region: Region) -> Iterator[tuple[EditShape, list[PlannedAllele]]]:
         """Yield alleles of one shape, as many as may be computed at once: a power of two, so that sizes are few."""
         by_shape: dict[EditShape, list[PlannedAllele]] = {}
         for allele in region.alleles:
@@ -141,6 +137,24 @@ class IncrementalScorer:
                 size = 1 << (min(most, len(alleles) - at).bit_length() - 1)
                 yield shape, alleles[at : at + size]
                 at += size
+
+
+def _score_member(
+    network: FoldedNetwork, codes: Codes, region: Region, batches: Sequence[_Batch], found: Sequence[Alleles]
+) -> None:
+    """Fill in one member's logits; what it keeps of the region ends with the call, before the next member begins."""
+    reference = ReferenceActivations(network, _tensor(codes, network))
+    logits = reference.logits.cpu().numpy()
+    for allele in region.alleles:
+        first, last = (place - region.start for place in allele.wanted)
+        found[allele.number][0][:] = logits[first:last]
+    for batch in batches:
+        edits = [(a.edit[0] - region.start, a.edit[1] - region.start) for a in batch.alleles]
+        outputs = reference.alternates(batch.shape, edits, _tensor(batch.inserted, network)).cpu().numpy()
+        for allele, output in zip(batch.alleles, outputs, strict=True):
+            alternate = found[allele.number][1]
+            ahead = allele.wanted[0] - allele.window[0]
+            alternate[:] = output[ahead : ahead + len(alternate)]
 
 
 def _tensor(codes: Codes, network: FoldedNetwork) -> torch.Tensor:

@@ -61,12 +61,15 @@ class PlannedAllele:
         bases that follow it back in their place.
     window
         Outputs of the reference that this needs.
+    wanted
+        Those of the request, among them.
     """
 
     number: int
     shape: EditShape
     edit: Interval
     window: Interval
+    wanted: Interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +103,8 @@ def widen(number: int, request: AlleleRequest, context: int) -> PlannedAllele:
     end += inserted - count
     step = 8 * (1 + (last - first + 1) // 16)
     left, right = (-(-side // step) * step for side in (start - first, last - end))
-    return PlannedAllele(number, EditShape(left, inserted, right), (start, end), (start - left, end + right))
+    window = start - left, end + right
+    return PlannedAllele(number, EditShape(left, inserted, right), (start, end), window, (first, last))
 
 
 def plan_regions(requests: Sequence[AlleleRequest], context: int, *, worth: int, longest: int) -> list[Region]:

@@ -1,0 +1,254 @@
+"""The incremental scorer against the plain one: whole alleles through the network."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agentic_spliceai.splice_engine.base_layer import incremental
+from agentic_spliceai.splice_engine.base_layer.activations import ReferenceActivations, kept_bytes
+from agentic_spliceai.splice_engine.base_layer.folding import fold
+from agentic_spliceai.splice_engine.base_layer.incremental import IncrementalScorer
+from agentic_spliceai.splice_engine.base_layer.model import softmax
+from agentic_spliceai.splice_engine.base_layer.network import NetworkSpec, SpliceNetwork, fold_batch_norms
+from agentic_spliceai.splice_engine.base_layer.regions import AlleleRequest, plan_regions
+from agentic_spliceai.splice_engine.base_layer.results import Precision
+
+ONE_HOT = torch.cat([torch.eye(4), torch.zeros(1, 4)])
+
+
+def random_network(context: int, seed: int, *, channels: int = 32, slope: float = 0.1) -> SpliceNetwork:
+    """Weights of the size that keeps activations near 1, so that logits are neither flat nor saturated."""
+    torch.manual_seed(seed)
+    spec = NetworkSpec.for_context(context, negative_slope=slope)
+    network = SpliceNetwork(replace(spec, channels=channels))
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm1d):
+                module.running_mean.normal_()
+                module.running_var.uniform_(0.5, 2)
+                module.weight.normal_(1, 0.3)
+                module.bias.normal_()
+        for unit in network.units:
+            unit.conv2.weight.mul_(0.5)
+        network.final.weight.mul_(3)
+    return network.eval()
+
+
+def plain(networks: Sequence[SpliceNetwork], codes: np.ndarray) -> np.ndarray:
+    """Logits [M, L, 3] of a whole sequence."""
+    x = ONE_HOT[torch.from_numpy(codes.astype(np.int64))].T[None]
+    with torch.inference_mode():
+        return np.stack([network(x)[0].T.numpy() for network in networks])
+
+
+def edited(request: AlleleRequest) -> np.ndarray:
+    start, end = (place - request.start for place in request.edit)
+    return np.concatenate([request.reference[:start], request.inserted, request.reference[end:]])
+
+
+def check(
+    scorer: IncrementalScorer, networks: Sequence[SpliceNetwork], requests: Sequence[AlleleRequest], atol: float = 1e-5
+) -> None:
+    for request, (reference, alternate) in zip(requests, scorer.logits(requests), strict=True):
+        for found, codes in ((reference, request.reference), (alternate, edited(request))):
+            expected = plain(networks, codes)
+            assert found.shape == expected.shape
+            np.testing.assert_allclose(softmax(found), softmax(expected), atol=atol, rtol=0)
+
+
+SMALL = {
+    (context, slope): [random_network(context, seed, channels=channels, slope=slope) for seed in (1, 2)[:members]]
+    for context, channels, members in ((80, 8, 2), (400, 8, 1), (2000, 4, 1), (10000, 4, 1))
+    for slope in (0.0, 0.1)
+}
+SCORERS = {key: IncrementalScorer(networks) for key, networks in SMALL.items()}
+
+
+PUBLISHED = random_network(10000, 3)
+
+
+def random_requests(
+    seed: int, context: int, count: int, *, reach: int, longest: int = 30, share_n: float = 0.0
+) -> list[AlleleRequest]:
+    """Edits of every kind on two sequences, shuffled: SNV, insertion, deletion, MNV, delins, beside the window too."""
+    rng = np.random.default_rng(seed)
+    half = context // 2
+    requests = []
+    for name in ("one", "two"):
+        length = context + 2 * reach + int(rng.integers(1, 3 * reach + 60))
+        sequence = rng.integers(0, 4, length, dtype=np.uint8)
+        if rng.random() < share_n:
+            ends = rng.integers(0, length // 2, 2)
+            sequence[: ends[0]] = 4
+            sequence[length - ends[1] :] = 4
+        if rng.random() < share_n:
+            at = int(rng.integers(0, length))
+            sequence[at : at + int(rng.integers(1, 50))] = 4
+        for _ in range(count):
+            n_ref, n_alt = (int(n) for n in rng.choice([0, 1, 1, 1, 2, 3, int(rng.integers(4, longest))], 2))
+            first = int(rng.integers(half, length - half))
+            last = min(first + 1 + int(rng.integers(0, 2 * reach + 1)), length - half)
+            beside = half if rng.random() < 0.2 else 0
+            start = int(rng.integers(first - beside, last + beside + 1))
+            end = min(start + n_ref, last + beside)
+            if last - first + n_alt - (end - start) < 1:
+                continue
+            requests.append(
+                AlleleRequest(
+                    sequence=name,
+                    start=first - half - 1000,
+                    reference=sequence[first - half : last + half],
+                    edit=(start - 1000, end - 1000),
+                    inserted=rng.integers(0, 5 if rng.random() < share_n else 4, n_alt, dtype=np.uint8),
+                )
+            )
+    return [requests[i] for i in rng.permutation(len(requests))]
+
+
+# Cases an example: 2 sequences with so many edits each. All in all about 4,000 edits, each on both alleles.
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), reach=st.integers(1, 120), slope=st.sampled_from([0.0, 0.1]))
+@pytest.mark.parametrize("context", [80, 400])
+def test_equal_to_whole_alleles(context: int, seed: int, reach: int, slope: float) -> None:
+    key = context, slope
+    check(SCORERS[key], SMALL[key], random_requests(seed, context, 20, reach=reach, share_n=0.3))
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), reach=st.integers(1, 1200), slope=st.sampled_from([0.0, 0.1]))
+def test_equal_to_whole_alleles_with_2000_nt(seed: int, reach: int, slope: float) -> None:
+    requests = random_requests(seed, 2000, 8, reach=reach, share_n=0.3, longest=300)
+    check(SCORERS[2000, slope], SMALL[2000, slope], requests)
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), reach=st.sampled_from([1, 50, 500, 6000]))
+def test_equal_to_whole_alleles_with_10000_nt(seed: int, reach: int) -> None:
+    requests = random_requests(seed, 10000, 3, reach=reach, share_n=0.5, longest=600)
+    check(SCORERS[10000, 0.1], SMALL[10000, 0.1], requests)
+
+
+@pytest.mark.parametrize("context", [80, 400, 2000, 10000])
+def test_equal_with_networks_of_the_published_size(context: int) -> None:
+    networks = [PUBLISHED if context == 10000 else random_network(context, 3)]
+    scorer = IncrementalScorer(networks)
+    check(scorer, networks, random_requests(5, context, 3, reach=50, share_n=0.5))
+
+
+def test_batches_equal_singles_and_keep_the_order() -> None:
+    requests = random_requests(11, 80, 60, reach=50)
+    scorer = SCORERS[80, 0.1]
+    together = scorer.logits(requests)
+    for request, pair in zip(requests, together, strict=True):
+        [alone] = scorer.logits([request])
+        for found, expected in zip(pair, alone, strict=True):
+            np.testing.assert_allclose(found, expected, atol=2e-6, rtol=1e-5)
+
+
+def test_the_networks_of_these_tests_respond() -> None:
+    """Otherwise equality would show nothing: scores are spread, and edits change them."""
+    for key, scorer in SCORERS.items():
+        pairs = scorer.logits(random_requests(7, key[0], 4, reach=60))
+        probabilities = np.concatenate([softmax(reference).reshape(-1, 3) for reference, _ in pairs])
+        assert probabilities.std(axis=0).max() > 0.05, key
+        same_length = [pair for pair in pairs if pair[0].shape == pair[1].shape]
+        assert max(float(np.abs(softmax(a) - softmax(b)).max()) for a, b in same_length) > 0.01, key
+
+
+def test_distances_share_a_region() -> None:
+    """Windows of any length on one sequence are scored together."""
+    networks = SMALL[80, 0.1]
+    codes = np.random.default_rng(3).integers(0, 4, 700, dtype=np.uint8)
+    requests = [
+        AlleleRequest("s", 300 - d - 40, codes[300 - d - 40 : 301 + d + 40], (300, 301), (codes[300:301] + 1) % 4)
+        for d in (5, 50, 200)
+    ]
+    assert len(plan_regions(requests, 80, worth=40, longest=10_000)) == 1
+    check(SCORERS[80, 0.1], networks, requests)
+
+
+def test_regions_longer_than_the_limit_are_split() -> None:
+    networks = SMALL[400, 0.1]
+    requests = random_requests(8, 400, 40, reach=60)
+    narrow = IncrementalScorer(networks, region=300)
+    check(narrow, networks, requests)
+    regions = plan_regions(requests, 400, worth=200, longest=300)
+    assert all(region.end - region.start <= max(300, _longest(region.alleles)) for region in regions)
+    assert sorted(allele.number for region in regions for allele in region.alleles) == list(range(len(requests)))
+
+
+def _longest(alleles: Sequence[object]) -> int:
+    return max(allele.window[1] - allele.window[0] for allele in alleles)  # type: ignore[attr-defined]
+
+
+def test_windows_far_apart_do_not_pay_for_what_lies_between() -> None:
+    codes = np.zeros(101 + 400, dtype=np.uint8)
+    requests = [AlleleRequest("s", at, codes, (at + 250, at + 251), codes[:1] + 1) for at in (0, 1000, 90, 1080)]
+    regions = plan_regions(requests, 400, worth=250, longest=10_000)
+    assert [sorted(allele.number for allele in region.alleles) for region in regions] == [[0, 2], [1, 3]]
+
+
+def test_what_is_kept_is_what_is_said() -> None:
+    network = fold(random_network(400, 1))
+    with torch.inference_mode():
+        reference = ReferenceActivations(network, torch.zeros(1400, dtype=torch.int64))
+    tensors = [v for value in vars(reference).values() for v in (value if isinstance(value, list) else [value])]
+    kept = sum(t.numel() * t.element_size() for t in tensors if isinstance(t, torch.Tensor))
+    assert kept == kept_bytes(network, 1000)
+
+
+def test_the_bound_of_the_default_region() -> None:
+    assert kept_bytes(fold(PUBLISHED), incremental.REGION) == pytest.approx(161e6, rel=0.01)
+
+
+def test_one_network_at_a_time_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory does not grow with the number of networks or of regions."""
+    alive: weakref.WeakSet[ReferenceActivations] = weakref.WeakSet()
+    most = 0
+
+    class Counted(ReferenceActivations):
+        def __init__(self, *arguments: object) -> None:
+            nonlocal most
+            gc.collect()
+            alive.add(self)
+            most = max(most, len(alive))
+            super().__init__(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(incremental, "ReferenceActivations", Counted)
+    IncrementalScorer(SMALL[80, 0.1], region=200).logits(random_requests(2, 80, 30, reach=50))
+    assert most == 1
+
+
+def test_folded_and_unfolded_networks_score_alike() -> None:
+    requests = random_requests(4, 80, 10, reach=30)
+    folded = [fold_batch_norms(random_network(80, seed, channels=8)) for seed in (1, 2)]
+    for a, b in zip(SCORERS[80, 0.1].logits(requests), IncrementalScorer(folded).logits(requests), strict=True):
+        for found, expected in zip(a, b, strict=True):
+            np.testing.assert_allclose(softmax(found), softmax(expected), atol=1e-5, rtol=0)
+
+
+def test_bfloat16_is_near() -> None:
+    networks = SMALL[80, 0.1]
+    check(IncrementalScorer(networks, Precision.BFLOAT16), networks, random_requests(6, 80, 10, reach=30), atol=0.05)
+
+
+def test_what_cannot_be_scored_is_refused() -> None:
+    class Other(SpliceNetwork):
+        pass
+
+    with pytest.raises(TypeError, match="Other"):
+        IncrementalScorer([Other(NetworkSpec.for_context(80))])
+    with pytest.raises(ValueError, match="same shape"):
+        IncrementalScorer([*SMALL[80, 0.1], *SMALL[400, 0.1]])
+    codes = np.zeros(83, dtype=np.uint8)
+    with pytest.raises(ValueError, match="no output"):
+        SCORERS[80, 0.1].logits([AlleleRequest("s", 0, codes, (40, 43), codes[:0])])
