@@ -157,7 +157,7 @@ def test_batches_equal_singles_and_keep_the_order() -> None:
 def test_the_networks_of_these_tests_respond() -> None:
     """Otherwise equality would show nothing: scores are spread, and edits change them."""
     for key, scorer in SCORERS.items():
-        pairs = scorer.logits(random_requests(7, key[0], 4, reach=60))
+        pairs = scorer.logits(random_requests(7, key[0], 10, reach=60))
         probabilities = np.concatenate([softmax(reference).reshape(-1, 3) for reference, _ in pairs])
         assert probabilities.std(axis=0).max() > 0.05, key
         same_length = [pair for pair in pairs if pair[0].shape == pair[1].shape]
