@@ -12,7 +12,9 @@ from torch import Tensor
 from agentic_spliceai.splice_engine.base_layer.cones import EditShape, Interval, computed_intervals
 from agentic_spliceai.splice_engine.base_layer.folding import Convolution, FoldedNetwork
 
-_PIECES = (256, 1024, 4096, 16384)
+_PIECES = (16, 64, 256, 1024, 4096, 16384)
+"""Regions come in any length, and what a library keeps for each length of each layer (18 MB a region, measured) would
+add up over the genes of a genome; long pieces run at the speed of the whole."""
 
 
 def kept_bytes(network: FoldedNetwork, outputs: int) -> int:
@@ -51,9 +53,9 @@ class ReferenceActivations:
         self._starts = [grown - network.half_context for grown in accumulate(network.halos, initial=0)]
         for unit in network.units:
             x = self._levels[-1]
-            inner = unit.activate(_convolve_pieces(unit.conv1, unit.enter(x)))
+            inner = unit.activate(unit.conv1(unit.enter(x)[None], _PIECES))
             trim = unit.conv1.halo + unit.conv2.halo
-            self._levels += [inner, _convolve_pieces(unit.conv2, inner).add_(x[trim : x.shape[0] - trim])]
+            self._levels += [inner[0], unit.conv2(inner, _PIECES)[0].add_(x[trim : x.shape[0] - trim])]
         skip = torch.zeros(length, network.channels, device=codes.device)
         for number, layer in enumerate(network.skips):
             level = 8 * number
@@ -123,23 +125,3 @@ def _convolve(convolution: Convolution, x: Tensor) -> Tensor:
     if x.shape[1] > 2 * convolution.halo:
         return convolution(x)
     return x.new_zeros(x.shape[0], 0, convolution.weight.shape[0])
-
-
-def _convolve_pieces(convolution: Convolution, x: Tensor) -> Tensor:
-    """Map [L, C] to [L - 2 * halo, C] in pieces of few lengths.
-
-    Regions come in any length, and what a library keeps for each length of each layer (18 MB a region, measured) would
-    add up over the genes of a genome. Long pieces run at the speed of the whole.
-    """
-    halo = convolution.halo
-    length = x.shape[0] - 2 * halo
-    if x.device.type != "cpu" or length <= _PIECES[0]:
-        return convolution(x[None])[0]
-    out = x.new_empty(length, convolution.weight.shape[0])
-    start = 0
-    while start < length:
-        size = max((piece for piece in _PIECES if piece <= length - start), default=_PIECES[0])
-        begin = min(start, length - size)
-        out[begin : begin + size] = convolution(x[None, begin : begin + size + 2 * halo])[0]
-        start = begin + size
-    return out

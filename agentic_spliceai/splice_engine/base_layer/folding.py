@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -9,7 +10,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from agentic_spliceai.splice_engine.base_layer.fourier import TiledTransform, transform
 from agentic_spliceai.splice_engine.base_layer.network import ResidualUnit, SpliceNetwork
+
+_WIDE = 21
+"""Width from which the transform is faster; measured in `fourier`."""
+
+_WORTH_A_TILE = 0.4
+"""A tile that is used to this share takes as long as the direct convolution."""
+
+_TILES_AT_ONCE = 8
+"""7 MB of intermediate results for tiles of 40 positions of 25 sequences of 32 channels."""
 
 
 @dataclass(frozen=True)
@@ -24,22 +35,59 @@ class Convolution:
         Added to each output.
     dilation
         Distance of the taps.
+    tiles
+        The same convolution for stretches of whole tiles, where that is faster.
     """
 
     weight: Tensor
     bias: Tensor
     dilation: int
+    tiles: TiledTransform | None = None
 
     @property
     def halo(self) -> int:
         """Positions needed beside an output on either side."""
         return self.dilation * (self.weight.shape[3] - 1) // 2
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, pieces: Sequence[int] = ()) -> Tensor:
         """Map [B, L, C_in] to float32 [B, L - 2 * halo, C_out].
 
-        As conv2d over height 1 in channels-last memory, which is the tensor as it stands: the library's kernels for it
-        come nearest to the processor's matrix peak (measured against conv1d in `channels_last`).
+        Parameters
+        ----------
+        x
+            Input, contiguous.
+        pieces
+            Lengths, rising, in which the direct convolution is to be computed; by default whatever length there is.
+        """
+        length = x.shape[1] - 2 * self.halo
+        done = 0
+        if self.tiles is not None and length >= self.tiles.tile:
+            out = x.new_empty(x.shape[0], length, self.weight.shape[0])
+            tile = self.tiles.tile
+            most = max(1, _TILES_AT_ONCE // x.shape[0])
+            while length - done > _WORTH_A_TILE * tile:
+                # The last tile may begin inside the one before it.
+                count = max(1, min(most, (length - done) // tile)) * tile
+                start = min(done, length - count)
+                self.tiles.into(out[:, start : start + count], x[:, start : start + count + 2 * self.halo])
+                done = start + count
+            out[:, :done] += self.bias
+        elif not pieces or length <= pieces[0]:
+            return self._direct(x)
+        else:
+            out = x.new_empty(x.shape[0], length, self.weight.shape[0])
+        while done < length:
+            fitting = [piece for piece in pieces if piece <= length - done] or list(pieces[:1])
+            size = fitting[-1] if fitting and fitting[-1] <= length else length - done
+            start = min(done, length - size)
+            out[:, start : start + size] = self._direct(x[:, start : start + size + 2 * self.halo])
+            done = start + size
+        return out
+
+    def _direct(self, x: Tensor) -> Tensor:
+        """Convolve as conv2d over height 1 in channels-last memory, which is the tensor as it stands.
+
+        The library's kernels for it come nearest to the processor's matrix peak (measured in `channels_last`).
         """
         planes = x.unsqueeze(1).permute(0, 3, 1, 2).to(self.weight.dtype)
         out = F.conv2d(planes, self.weight, self.bias, dilation=(1, self.dilation))
@@ -160,10 +208,10 @@ def _convolution(
     weight, bias = layer.weight, _bias(layer)
     if scale is not None and shift is not None:
         weight, bias = weight * scale[:, None, None], bias * scale + shift
-    planes = weight.unsqueeze(2).to(dtype).contiguous(memory_format=torch.channels_last)
-    return Convolution(
-        planes.detach().clone(memory_format=torch.channels_last), bias.to(dtype).detach(), layer.dilation[0]
-    )
+    weight, bias, dilation = weight.detach(), bias.detach(), layer.dilation[0]
+    planes = weight.unsqueeze(2).to(dtype).clone(memory_format=torch.channels_last)
+    wide = layer.kernel_size[0] >= _WIDE and dtype is torch.float32 and weight.device.type == "cpu"
+    return Convolution(planes, bias.to(dtype).clone(), dilation, transform(weight, dilation) if wide else None)
 
 
 def _pointwise(layer: nn.Conv1d) -> tuple[Tensor, Tensor]:
