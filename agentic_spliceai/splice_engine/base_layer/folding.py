@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
@@ -150,8 +151,14 @@ class FoldedNetwork:
         return sum(self.halos)
 
 
+_State = tuple[tuple[int, int], ...]
+"""Where each tensor of a network lies and how often it was written; training and loading change it."""
+
+_FOLDED: WeakKeyDictionary[SpliceNetwork, dict[torch.dtype, tuple[_State, FoldedNetwork]]] = WeakKeyDictionary()
+
+
 def fold(network: SpliceNetwork, *, dtype: torch.dtype = torch.float32) -> FoldedNetwork:
-    """Return the weights of a network in evaluation mode, on its device.
+    """Return the weights of a network in evaluation mode, on its device; at once where they were folded before.
 
     Parameters
     ----------
@@ -169,6 +176,14 @@ def fold(network: SpliceNetwork, *, dtype: torch.dtype = torch.float32) -> Folde
     """
     if type(network) is not SpliceNetwork:
         raise TypeError(f"{type(network).__name__} may compute something else than a SpliceNetwork does")
+    state = tuple((tensor.data_ptr(), tensor._version) for tensor in (*network.parameters(), *network.buffers()))
+    known = _FOLDED.setdefault(network, {})
+    if dtype not in known or known[dtype][0] != state:
+        known[dtype] = state, _fold(network, dtype)
+    return known[dtype][1]
+
+
+def _fold(network: SpliceNetwork, dtype: torch.dtype) -> FoldedNetwork:
     with torch.no_grad():
         first, bias = _pointwise(network.initial)
         bases = torch.cat([first.T + bias, bias[None]])

@@ -95,11 +95,11 @@ def transform(weight: Tensor, dilation: int, outputs: int = OUTPUTS) -> TiledTra
     half = length // 2
     if length % 2:
         raise ValueError(f"{outputs} outputs of a width of {weight.shape[2]} are transformed over an odd length")
-    kind = {"dtype": torch.float64, "device": weight.device}
-    frequency = torch.arange(half + 1, **kind)[:, None] * (2 * math.pi / length)
-    forward = frequency * torch.arange(half + 1, **kind)
-    backward = (frequency * torch.arange(outputs, **kind)).T
-    share = torch.full((half + 1,), 2 / length, **kind)
+    place = torch.arange(max(half + 1, outputs), dtype=torch.float64, device=weight.device)
+    frequency = place[: half + 1, None] * (2 * math.pi / length)
+    forward = frequency * place[: half + 1]
+    backward = (frequency * place[:outputs]).T
+    share = torch.full_like(place[: half + 1], 2 / length)
     share[0] = share[half] = 1 / length
     spectrum = torch.fft.rfft(weight.double(), n=length, dim=2).conj().permute(2, 1, 0)
     return TiledTransform(

@@ -13,7 +13,6 @@ from agentic_spliceai.splice_engine.base_layer.fourier import transform
 
 from .test_incremental import random_network
 
-
 NETWORK = random_network(2000, 1, channels=4)
 FOLDED = fold(NETWORK)
 

@@ -236,6 +236,19 @@ def test_folded_and_unfolded_networks_score_alike() -> None:
             np.testing.assert_allclose(softmax(found), softmax(expected), atol=1e-5, rtol=0)
 
 
+def test_weights_that_change_are_folded_again() -> None:
+    network = random_network(80, 1, channels=8)
+    requests = random_requests(4, 80, 5, reach=30)
+    check(IncrementalScorer([network]), [network], requests)
+    with torch.no_grad():
+        network.units[0].conv1.weight.mul_(1.5)
+        network.units[1].norm2.running_mean.add_(1)
+    check(IncrementalScorer([network]), [network], requests)
+    network.load_state_dict(random_network(80, 2, channels=8).state_dict())
+    check(IncrementalScorer([network]), [network], requests)
+    assert fold(network) is fold(network)
+
+
 def test_bfloat16_is_near() -> None:
     networks = SMALL[80, 0.1]
     check(IncrementalScorer(networks, Precision.BFLOAT16), networks, random_requests(6, 80, 10, reach=30), atol=0.05)
