@@ -176,7 +176,10 @@ def fold(network: SpliceNetwork, *, dtype: torch.dtype = torch.float32) -> Folde
     """
     if type(network) is not SpliceNetwork:
         raise TypeError(f"{type(network).__name__} may compute something else than a SpliceNetwork does")
-    state = tuple((tensor.data_ptr(), tensor._version) for tensor in (*network.parameters(), *network.buffers()))
+    tensors = (*network.parameters(), *network.buffers())
+    if any(tensor.is_inference() for tensor in tensors):  # these do not count how often they were written
+        return _fold(network, dtype)
+    state = tuple((tensor.data_ptr(), tensor._version) for tensor in tensors)
     known = _FOLDED.setdefault(network, {})
     if dtype not in known or known[dtype][0] != state:
         known[dtype] = state, _fold(network, dtype)

@@ -247,6 +247,11 @@ def test_weights_that_change_are_folded_again() -> None:
     network.load_state_dict(random_network(80, 2, channels=8).state_dict())
     check(IncrementalScorer([network]), [network], requests)
     assert fold(network) is fold(network)
+    with torch.inference_mode():  # whose tensors do not say whether they changed
+        inside = random_network(80, 1, channels=8)
+        first = fold(inside).bases.clone()
+        inside.initial.bias.add_(1)
+        torch.testing.assert_close(fold(inside).bases, first + 1)
 
 
 def test_bfloat16_is_near() -> None:
