@@ -12,7 +12,7 @@ from torch import Tensor
 from agentic_spliceai.splice_engine.base_layer.cones import EditShape, Interval, computed_intervals
 from agentic_spliceai.splice_engine.base_layer.folding import Convolution, FoldedNetwork
 
-_PIECES = (16, 64, 256, 1024, 4096, 16384)
+_PIECES = (64, 256, 1024, 4096, 16384)
 """Regions come in any length, and what a library keeps for each length of each layer (18 MB a region, measured) would
 add up over the genes of a genome; long pieces run at the speed of the whole."""
 

@@ -14,14 +14,17 @@ from torch import Tensor, nn
 from agentic_spliceai.splice_engine.base_layer.fourier import TiledTransform, transform
 from agentic_spliceai.splice_engine.base_layer.network import ResidualUnit, SpliceNetwork
 
-_WIDE = 21
+_WIDE = 11
 """Width from which the transform is faster; measured in `fourier`."""
+
+_LEAST_POSITIONS = 1_000
+"""Outputs, of all of a batch, from which it is."""
 
 _WORTH_A_TILE = 0.4
 """A tile that is used to this share takes as long as the direct convolution."""
 
-_TILES_AT_ONCE = 8
-"""7 MB of intermediate results for tiles of 40 positions of 25 sequences of 32 channels."""
+_POSITIONS_AT_ONCE = 8_000
+"""Outputs of one transform: 7 MB of intermediate results for 32 channels and a width of 41."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,10 @@ class Convolution:
         """
         length = x.shape[1] - 2 * self.halo
         done = 0
-        if self.tiles is not None and length >= self.tiles.tile:
+        if self.tiles is not None and length >= self.tiles.tile and length * x.shape[0] >= _LEAST_POSITIONS:
             out = x.new_empty(x.shape[0], length, self.weight.shape[0])
             tile = self.tiles.tile
-            most = max(1, _TILES_AT_ONCE // x.shape[0])
+            most = max(1, _POSITIONS_AT_ONCE // (x.shape[0] * tile))
             while length - done > _WORTH_A_TILE * tile:
                 # The last tile may begin inside the one before it.
                 count = max(1, min(most, (length - done) // tile)) * tile

@@ -55,7 +55,7 @@ def test_an_odd_length_is_refused() -> None:
 @pytest.mark.parametrize("length", [1, 16, 17, 399, 400, 561, 1001, 3333])
 @pytest.mark.parametrize("unit", [0, 4, 8])
 def test_any_length_is_put_together(unit: int, length: int, batch: int) -> None:
-    """Units of width 11, 11 and 21; whole tiles, what is left over, and pieces."""
+    """Units of width 11, dilation 1 and 4, and of width 21; whole tiles, what is left over, and pieces."""
     layer = NETWORK.units[unit].conv2
     convolution: Convolution = FOLDED.units[unit].conv2
     x = torch.randn(batch, length + 2 * convolution.halo, 4)
@@ -63,9 +63,3 @@ def test_any_length_is_put_together(unit: int, length: int, batch: int) -> None:
         wanted = expected(x, layer.weight, layer.bias, layer.dilation[0])
         for pieces in ((), (16, 64, 256, 1024)):
             torch.testing.assert_close(convolution(x, pieces), wanted, atol=1e-5, rtol=1e-5)
-
-
-def test_wide_layers_are_transformed_and_narrow_ones_are_not() -> None:
-    network = fold(random_network(10000, 1, channels=4))
-    tiled = [conv.tiles is not None for unit in network.units for conv in (unit.conv1, unit.conv2)]
-    assert tiled == [False] * 16 + [True] * 16
