@@ -155,9 +155,10 @@ def score_inputs(
 
 def _score(inputs: Iterable[BatchInput], scorer: VariantScorer) -> Iterator[BatchResult]:
     stream = enumerate(inputs)
-    # No more than the scorer takes at once, so that rows come as they are made.
-    while chunk := list(islice(stream, scorer.inputs_per_chunk)):
-        results = scorer.score_all([item.raw or item.text for _, item in chunk if item.not_scored is None])
+    for size in scorer.chunk_sizes():
+        if not (chunk := list(islice(stream, size))):
+            return
+        results = scorer.score_chunk([item.raw or item.text for _, item in chunk if item.not_scored is None])
         for index, item in chunk:
             if item.not_scored is not None:
                 found = VariantResult(index=index, text=item.text, not_scored=item.not_scored)

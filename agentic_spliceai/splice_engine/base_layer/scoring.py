@@ -41,6 +41,7 @@ MAX_DISTANCE = 10_000
 _INPUTS_PER_CHUNK = 128
 _OUTPUTS_PER_CHUNK = 2**17
 _PLAIN_INPUTS_PER_CHUNK = 8
+_FIRST_CHUNK = 4
 _MAX_REF = 10_000
 
 
@@ -172,12 +173,15 @@ class VariantScorer:
         """Whether alternates are computed from the reference's activations; if not, both alleles are run whole."""
         return self._incremental is not None
 
-    @property
-    def inputs_per_chunk(self) -> int:
-        """How many inputs `score_all` reads before it yields their rows."""
-        if not self.incremental:
-            return _PLAIN_INPUTS_PER_CHUNK
-        return max(_PLAIN_INPUTS_PER_CHUNK, min(_INPUTS_PER_CHUNK, _OUTPUTS_PER_CHUNK // (2 * self.distance + 1)))
+    def chunk_sizes(self) -> Iterator[int]:
+        """Yield how many inputs `score_all` reads before it yields their rows: few at first, so that rows come soon."""
+        most = _PLAIN_INPUTS_PER_CHUNK
+        if self.incremental:
+            most = min(_INPUTS_PER_CHUNK, _OUTPUTS_PER_CHUNK // (2 * self.distance + 1))
+        size = _FIRST_CHUNK
+        while True:
+            yield size
+            size = min(2 * size, most)
 
     def score(self, variant: Variant) -> tuple[SpliceDelta, ...]:
         """Score one variant; see `score_variant`. Every chosen transcript has to contain it."""
@@ -193,8 +197,14 @@ class VariantScorer:
     def score_all(self, variants: Iterable[Variant | RawVariant | str]) -> Iterator[VariantResult]:
         """Score many; see `score_variants`."""
         stream = enumerate(variants)
-        while chunk := list(islice(stream, self.inputs_per_chunk)):
+        for size in self.chunk_sizes():
+            if not (chunk := list(islice(stream, size))):
+                return
             yield from self._chunk(chunk)
+
+    def score_chunk(self, variants: Sequence[Variant | RawVariant | str]) -> Iterator[VariantResult]:
+        """Score what is at hand, all of it before the first row comes; see `chunk_sizes` and `score_variants`."""
+        return self._chunk(list(enumerate(variants)))
 
     def _chunk(self, chunk: Sequence[tuple[int, Variant | RawVariant | str]]) -> Iterator[VariantResult]:
         rows: list[tuple[int, str, Variant | None, list[_Job] | SpliceEngineError]] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -149,9 +149,10 @@ def test_bfloat16_is_said_and_not_given_silently(place: tuple[ReferenceGenome, G
         VariantScorer(*place, MotifModel(), precision=Precision.BFLOAT16)
 
 
-def test_a_chunk_is_smaller_where_each_input_has_many_outputs(
-    place: tuple[ReferenceGenome, GeneAnnotation], tmp_path: Path
+def test_chunks_grow_and_are_smaller_where_each_input_has_many_outputs(
+    place: tuple[ReferenceGenome, GeneAnnotation],
 ) -> None:
-    sizes = [VariantScorer(*place, ensemble(80), distance).inputs_per_chunk for distance in (50, 500, 10_000)]
-    assert sizes == [128, 128, 8]
-    assert VariantScorer(*place, MotifModel(), 10_000).inputs_per_chunk == 8
+    model = ensemble(80)
+    sizes = {d: list(islice(VariantScorer(*place, model, d).chunk_sizes(), 7)) for d in (50, 5_000, 10_000)}
+    assert sizes == {50: [4, 8, 16, 32, 64, 128, 128], 5_000: [4, 8, *[13] * 5], 10_000: [4, *[6] * 6]}
+    assert list(islice(VariantScorer(*place, MotifModel()).chunk_sizes(), 3)) == [4, 8, 8]
