@@ -116,20 +116,24 @@ class Edit:
         """Return where an exon that starts there starts on the alternate, an indel left outside it if possible."""
         images = self.images(boundary)
         if not images:
-            return self.end + self.shift
+            return self.end + self.shift - self.left
         return max(images) if self.shift > 0 else min(images)
 
     def end_image(self, boundary: int) -> int:
         """Return where an exon that ends there ends on the alternate, an indel left outside it if possible."""
         images = self.images(boundary)
         if not images:
-            return self.start
+            return self.start + self.right
         return min(images) if self.shift > 0 else max(images)
 
     def nearest_preimage(self, boundary: int) -> int:
-        """Return a boundary of the reference for one of the alternate; inside new bases, the variant's start."""
+        """Return a boundary of the reference for one of the alternate; inside new bases, where they begin, as far upstream as they can be placed."""
         before = self.preimages(boundary)
-        return before[0] if before else self.start
+        return before[0] if before else self.start - self.left
+
+    def replaces(self, start: int, end: int) -> bool:
+        """Return whether the edit, in one of its places, takes in the whole stretch between two boundaries."""
+        return max(end - self.end, -self.left) <= min(start - self.start, self.right)
 
 
 def edit_of(variant: Variant, sense: Sense, genome: SequenceSource) -> Edit:

@@ -185,7 +185,7 @@ class EventFinder:
         if draft.type is not EventType.INTRON_RETENTION or draft.intron is None:
             return False
         donor_end, acceptor_end = self._ref[draft.intron][1], self._ref[draft.intron + 1][0]
-        return self._edit.start <= donor_end and acceptor_end <= self._edit.end
+        return self._edit.replaces(donor_end, acceptor_end)
 
     # -- removed exons -----------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agentic_spliceai.splice_engine.consequence.types import Consequence, EventType, Strength
@@ -84,6 +84,14 @@ def test_equal_tracks_give_no_event(base: int, alt: str, sites: dict[Site, float
 
 @settings(max_examples=200, deadline=None)
 @given(BODY, st.integers(0, 12), st.text("ACGT", max_size=8), _scores())
+# Deletes the first base of an exon, and could as well be said to delete its first two.
+@example(
+    354,
+    3,
+    "",
+    {("donor", 55): 0.95, ("acceptor", 356): 0.95, ("donor", 385): 0.95, ("acceptor", 1186): 0.95,
+     ("donor", 1216): 0.95, ("acceptor", 1297): 0.95, ("donor", 1358): 0.95, ("acceptor", 1559): 0.95},
+)  # fmt: skip
 def test_any_replacement_reads_the_same_on_both_strands(
     base: int, removed: int, new: str, sites: dict[Site, float]
 ) -> None:
