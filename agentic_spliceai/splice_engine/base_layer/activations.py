@@ -12,57 +12,47 @@ from torch import Tensor
 from agentic_spliceai.splice_engine.base_layer.cones import EditShape, Interval, computed_intervals
 from agentic_spliceai.splice_engine.base_layer.folding import Convolution, FoldedNetwork
 
-_PIECES = (64, 256, 1024, 4096, 16384)
-"""Regions come in any length, and what a library keeps for each length of each layer (18 MB a region, measured) would
-add up over the genes of a genome; long pieces run at the speed of the whole."""
+Edit = tuple[int, int, int]
+"""Row of the reference, and start and end of what is replaced there, half-open."""
 
 
 def kept_bytes(network: FoldedNetwork, outputs: int) -> int:
-    """Return what `ReferenceActivations` of so many outputs keep, bytes."""
+    """Return what `ReferenceActivations` of one row of so many outputs keep, bytes."""
     tensors = 2 * len(network.units) + 1
     missing = sum(2 * (network.half_context - grown) for grown in accumulate(network.halos, initial=0))
     return 4 * (network.channels * (tensors * outputs + missing) + 3 * outputs)
 
 
 class ReferenceActivations:
-    """One network's activations on one sequence.
+    """One network's activations on some sequences of one length.
 
-    The positions of all methods count from the first output. Memory: `kept_bytes`.
+    The positions of all methods count from the first output. Memory: `kept_bytes` a row.
 
     Parameters
     ----------
     network
         Folded weights.
-    codes : int64 [L + context]
-        A, C, G, T as 0 to 3, N as 4, in transcript sense, with half the context on either side of the L outputs.
+    codes : int64 [R, L + context]
+        A, C, G, T as 0 to 3, N as 4, in transcript sense, with half the context on either side of the L outputs; one
+        sequence a row.
 
     Attributes
     ----------
-    logits : float32 [L, 3]
+    logits : float32 [R, L, 3]
         The reference's.
     """
 
     def __init__(self, network: FoldedNetwork, codes: Tensor) -> None:
-        length = codes.shape[0] - 2 * network.half_context
-        if length < 1:
-            raise ValueError(f"{codes.shape[0]} nt hold no output of a context of {2 * network.half_context} nt")
+        if codes.shape[1] <= 2 * network.half_context:
+            raise ValueError(f"{codes.shape[1]} nt hold no output of a context of {2 * network.half_context} nt")
         self._network = network
         # By level: the first layer, then what each convolution's successor reads, two a unit.
         self._levels = [network.bases[codes]]
         # A level begins before the first output by what later convolutions cut off.
         self._starts = [grown - network.half_context for grown in accumulate(network.halos, initial=0)]
-        for unit in network.units:
-            x = self._levels[-1]
-            inner = unit.activate(unit.conv1(unit.enter(x)[None], _PIECES))
-            trim = unit.conv1.halo + unit.conv2.halo
-            self._levels += [inner[0], unit.conv2(inner, _PIECES)[0].add_(x[trim : x.shape[0] - trim])]
-        skip = torch.zeros(length, network.channels, device=codes.device)
-        for number, layer in enumerate(network.skips):
-            level = 8 * number
-            skip += F.linear(self._levels[level][-self._starts[level] :][:length], *layer)
-        self.logits = F.linear(skip, *network.final)
+        self.logits = network.logits(self._levels[0], self._levels.append)
 
-    def alternates(self, shape: EditShape, edits: Sequence[Interval], inserted: Tensor) -> Tensor:
+    def alternates(self, shape: EditShape, edits: Sequence[Edit], inserted: Tensor) -> Tensor:
         """Compute alternates that are edits of one shape.
 
         Parameters
@@ -70,7 +60,7 @@ class ReferenceActivations:
         shape
             Edit and output window; on the reference, the window has to lie within the outputs.
         edits
-            B half-open intervals of the reference that are replaced.
+            B of them.
         inserted : int64 [B, shape.inserted]
             Codes of the bases that stand there instead.
 
@@ -98,21 +88,23 @@ class ReferenceActivations:
         return F.linear(skip, *network.final)
 
     def _splice(
-        self, level: int, shape: EditShape, edits: Sequence[Interval], interval: Interval, x: Tensor, wanted: Interval
+        self, level: int, shape: EditShape, edits: Sequence[Edit], interval: Interval, x: Tensor, wanted: Interval
     ) -> Tensor:
         """Put computed positions into the reference's.
 
         `x` [B, end - start, C] stands at `interval` of the alternate. What is `wanted` outside of it is the same as in
         the reference: before it as it stands, behind it moved by the difference in length.
         """
-        kept, first = self._levels[level], self._starts[level]
+        length = self._levels[level].shape[1]
+        kept, first = self._levels[level].flatten(0, 1), self._starts[level]
         low, high = wanted
         start, end = (min(max(place, low), high) for place in interval)
         own = x[:, start - interval[0] : end - interval[0]]
         pieces = []
-        for row, (cut, resume) in enumerate(edits):
-            ahead, behind = cut - first, resume - shape.inserted - first
-            pieces += [kept[ahead + low : ahead + start], own[row], kept[behind + end : behind + high]]
+        for number, (row, cut, resume) in enumerate(edits):
+            begin = row * length - first
+            ahead, behind = begin + cut, begin + resume - shape.inserted
+            pieces += [kept[ahead + low : ahead + start], own[number], kept[behind + end : behind + high]]
         return torch.cat(pieces).view(len(edits), high - low, kept.shape[1])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 from weakref import WeakKeyDictionary
@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from agentic_spliceai.splice_engine.base_layer.fourier import TiledTransform, transform
 from agentic_spliceai.splice_engine.base_layer.network import ResidualUnit, SpliceNetwork
 
-_WIDE = 11
-"""Width from which the transform is faster; measured in `fourier`."""
+_WIDE = {torch.float32: 11, torch.bfloat16: 21}
+"""Width from which the transform is faster, by number format; measured in `fourier`."""
 
 _LEAST_POSITIONS = 1_000
 """Outputs, of all of a batch, from which it is."""
@@ -25,6 +25,10 @@ _WORTH_A_TILE = 0.4
 
 _POSITIONS_AT_ONCE = 8_000
 """Outputs of one transform: 7 MB of intermediate results for 32 channels and a width of 41."""
+
+_PIECES = (64, 256, 1024, 4096, 16384)
+"""Sequences come in any length, and what a library keeps for each length of each layer (18 MB a length, measured) would
+add up over the genes of a genome; long pieces run at the speed of the whole."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +142,37 @@ class FoldedNetwork:
     skips: tuple[tuple[Tensor, Tensor], ...]
     final: tuple[Tensor, Tensor]
 
+    def first_layer(self, one_hot: Tensor) -> Tensor:
+        """Map float [B, L, 4] to [B, L, C]; for codes, look up `bases`."""
+        return F.linear(one_hot, (self.bases[:4] - self.bases[4]).T, self.bases[4])
+
+    def logits(self, x: Tensor, keep: Callable[[Tensor], object] | None = None) -> Tensor:
+        """Map the first layer's output to logits.
+
+        Parameters
+        ----------
+        x : float32 [B, L + context, C]
+            Contiguous.
+        keep
+            Is given, unit by unit, what the second convolution reads and what the unit puts out.
+
+        Returns
+        -------
+        float32 [B, L, 3]
+        """
+        length = x.shape[1] - 2 * self.half_context
+        skip = F.linear(_middle(x, length), *self.skips[0])
+        for number, unit in enumerate(self.units):
+            inner = unit.activate(unit.conv1(unit.enter(x), _PIECES))
+            out = unit.conv2(inner, _PIECES)
+            x = out.add_(_middle(x, out.shape[1]))
+            if keep is not None:
+                keep(inner)
+                keep(x)
+            if number % 4 == 3:
+                skip += F.linear(_middle(x, length), *self.skips[number // 4 + 1])
+        return F.linear(skip, *self.final)
+
     @property
     def channels(self) -> int:
         """Feature channels."""
@@ -231,8 +266,15 @@ def _convolution(
         weight, bias = weight * scale[:, None, None], bias * scale + shift
     weight, bias, dilation = weight.detach(), bias.detach(), layer.dilation[0]
     planes = weight.unsqueeze(2).to(dtype).clone(memory_format=torch.channels_last)
-    wide = layer.kernel_size[0] >= _WIDE and dtype is torch.float32 and weight.device.type == "cpu"
-    return Convolution(planes, bias.to(dtype).clone(), dilation, transform(weight, dilation) if wide else None)
+    wide = layer.kernel_size[0] >= _WIDE[dtype] and weight.device.type == "cpu"
+    tiles = transform(weight, dilation, dtype=dtype) if wide else None
+    return Convolution(planes, bias.to(dtype).clone(), dilation, tiles)
+
+
+def _middle(x: Tensor, length: int) -> Tensor:
+    """Return the middle positions of [B, L, C]."""
+    margin = (x.shape[1] - length) // 2
+    return x[:, margin : margin + length]
 
 
 def _pointwise(layer: nn.Conv1d) -> tuple[Tensor, Tensor]:

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from agentic_spliceai.splice_engine.base_layer.activations import ReferenceActivations
+from agentic_spliceai.splice_engine.base_layer.activations import ReferenceActivations, kept_bytes
 from agentic_spliceai.splice_engine.base_layer.cones import EditShape, longest_layer
 from agentic_spliceai.splice_engine.base_layer.folding import FoldedNetwork, fold
+from agentic_spliceai.splice_engine.base_layer.forward import DTYPES, FloatArray
 from agentic_spliceai.splice_engine.base_layer.network import SpliceNetwork
 from agentic_spliceai.splice_engine.base_layer.regions import (
     AlleleRequest,
@@ -26,24 +27,51 @@ from agentic_spliceai.splice_engine.base_layer.regions import (
     PlannedAllele,
     Region,
     inserted_codes,
+    of_one_length,
     plan_regions,
     region_codes,
+    share_out,
 )
 from agentic_spliceai.splice_engine.base_layer.results import Precision
+from agentic_spliceai.splice_engine.base_layer.threads import Task, run_side_by_side
 
-FloatArray = npt.NDArray[np.float32]
 Alleles = tuple[FloatArray, FloatArray]
 """Something of the reference and of the alternate."""
 
-REGION = 30_000
-"""Outputs of one reference pass. Of a network with 10,000 nt of context and 32 channels this keeps 161 MB; the context
-then adds a fifth to the work."""
 
-_POSITIONS_PER_BATCH = 2**15
-"""Positions times alternates that one layer may hold: 4 MiB a tensor of 32 float32 channels, near what caches hold."""
+@dataclass(frozen=True)
+class AtOnce:
+    """How much is computed at once.
+
+    Attributes
+    ----------
+    kept
+        What reference passes may keep, bytes (`activations.kept_bytes`).
+    positions
+        Times alternates that one layer may hold.
+    """
+
+    kept: int
+    positions: int
 
 
-_DTYPES = {Precision.FLOAT32: torch.float32, Precision.BFLOAT16: torch.bfloat16}
+AT_ONCE = {
+    # With 10,000 nt of context and 32 channels, pieces of 15,000 outputs of a long gene, to whose work the context adds
+    # two fifths, or two single variants. 4 MiB a tensor of a batch is near what caches hold.
+    "cpu": AtOnce(kept=96 * 2**20, positions=2**15),
+    # Tensors of 128 MiB fill the device.
+    "cuda": AtOnce(kept=4 * 2**30, positions=2**20),
+}
+"""By kind of device."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """An allele, the row of the reference pass in which its region stands, and where that begins."""
+
+    row: int
+    start: int
+    allele: PlannedAllele
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,15 +79,15 @@ class _Batch:
     """Alleles that are computed at once, and the codes that stand in their edits, uint8 [B, shape.inserted]."""
 
     shape: EditShape
-    alleles: Sequence[PlannedAllele]
+    placed: Sequence[_Placed]
     inserted: Codes
 
 
 class IncrementalScorer:
     """Scores edits of reference sequences with an ensemble, network by network.
 
-    Memory, beside the results: what one network keeps of one region (`activations.kept_bytes`) of `region` outputs, or
-    of one request's where that is longer, and the tensors of one batch.
+    Networks and regions are worked on side by side, see `threads`. Memory a thread, beside the results: `at_once.kept`,
+    or what one network keeps of one request where that is more, and the tensors of one batch.
 
     Parameters
     ----------
@@ -67,8 +95,8 @@ class IncrementalScorer:
         Members, in evaluation mode, with the same context; each a `SpliceNetwork` and no subclass.
     precision
         Of the convolutions: float32 is exact.
-    region
-        Outputs of one reference pass.
+    at_once
+        How much; by default what suits the networks' device.
     """
 
     def __init__(
@@ -76,13 +104,13 @@ class IncrementalScorer:
         networks: Sequence[SpliceNetwork],
         precision: Precision = Precision.FLOAT32,
         *,
-        region: int = REGION,
+        at_once: AtOnce | None = None,
     ) -> None:
-        self._networks = [fold(network, dtype=_DTYPES[precision]) for network in networks]
+        self._networks = [fold(network, dtype=DTYPES[precision]) for network in networks]
         if len({network.halos for network in self._networks}) != 1:
             raise ValueError("members of one ensemble have the same shape")
         self._context = 2 * self._networks[0].half_context
-        self._region = region
+        self._at_once = at_once or AT_ONCE.get(self._networks[0].bases.device.type, AT_ONCE["cpu"])
 
     def logits(self, requests: Sequence[AlleleRequest]) -> list[Alleles]:
         """Score both alleles of each request.
@@ -95,15 +123,21 @@ class IncrementalScorer:
             inserted base.
         """
         found = [self._empty(request) for request in requests]
+        network = self._networks[0]
+        context = kept_bytes(network, 0)
         regions = plan_regions(
             requests,
             self._context,
-            worth=_outputs_worth_a_context(self._networks[0]),
-            longest=self._region,
+            worth=_outputs_worth_a_context(network),
+            longest=max(1, (self._at_once.kept - context) // (kept_bytes(network, 2) - kept_bytes(network, 1))),
         )
-        with torch.inference_mode():
-            for region in regions:
-                self._score(region, requests, found)
+        members, threads = len(self._networks), torch.get_num_threads()
+        groups = of_one_length(
+            share_out(regions, members, threads), lambda outputs: self._at_once.kept // kept_bytes(network, outputs)
+        )
+        run_side_by_side(
+            [task for group in groups for task in self._tasks(group, requests, found)], network.bases.device
+        )
         return found
 
     def _empty(self, request: AlleleRequest) -> Alleles:
@@ -114,24 +148,30 @@ class IncrementalScorer:
         shape = len(self._networks), last - first, 3
         return np.empty(shape, dtype=np.float32), np.empty((shape[0], shape[1] + longer, 3), dtype=np.float32)
 
-    def _score(self, region: Region, requests: Sequence[AlleleRequest], found: Sequence[Alleles]) -> None:
-        codes = region_codes(region, requests, self._context)
-        begin = region.start - self._context // 2
-        batches = [
-            _Batch(shape, alleles, np.stack([inserted_codes(a, requests[a.number], begin, codes) for a in alleles]))
-            for shape, alleles in self._alike(region)
-        ]
+    def _tasks(
+        self, regions: Sequence[Region], requests: Sequence[AlleleRequest], found: Sequence[Alleles]
+    ) -> Iterator[Task]:
+        """Yield what fills in the logits of some regions of one length, a member at a time."""
+        codes = np.stack([region_codes(region, requests, self._context) for region in regions])
+        placed = [_Placed(row, region.start, a) for row, region in enumerate(regions) for a in region.alleles]
+        batches = [_Batch(shape, group, self._inserted(group, requests, codes)) for shape, group in self._alike(placed)]
         for member, network in enumerate(self._networks):
             rows = [(ref[member], alt[member]) for ref, alt in found]
-            _score_member(network, codes, region, batches, rows)
+            yield partial(_score_member, network, codes, placed, batches, rows)
 
-    def _alike(self, region: Region) -> Iterator[tuple[EditShape, list[PlannedAllele]]]:
+    def _inserted(self, placed: Sequence[_Placed], requests: Sequence[AlleleRequest], codes: Codes) -> Codes:
+        half = self._context // 2
+        return np.stack(
+            [inserted_codes(p.allele, requests[p.allele.number], p.start - half, codes[p.row]) for p in placed]
+        )
+
+    def _alike(self, placed: Sequence[_Placed]) -> Iterator[tuple[EditShape, list[_Placed]]]:
         """Yield alleles of one shape, as many as may be computed at once: a power of two, so that sizes are few."""
-        by_shape: dict[EditShape, list[PlannedAllele]] = {}
-        for allele in region.alleles:
-            by_shape.setdefault(allele.shape, []).append(allele)
+        by_shape: dict[EditShape, list[_Placed]] = {}
+        for one in placed:
+            by_shape.setdefault(one.allele.shape, []).append(one)
         for shape, alleles in by_shape.items():
-            most = max(1, _POSITIONS_PER_BATCH // longest_layer(shape, self._networks[0].halos))
+            most = max(1, self._at_once.positions // longest_layer(shape, self._networks[0].halos))
             at = 0
             while at < len(alleles):
                 size = 1 << (min(most, len(alleles) - at).bit_length() - 1)
@@ -140,20 +180,24 @@ class IncrementalScorer:
 
 
 def _score_member(
-    network: FoldedNetwork, codes: Codes, region: Region, batches: Sequence[_Batch], found: Sequence[Alleles]
+    network: FoldedNetwork,
+    codes: Codes,
+    placed: Sequence[_Placed],
+    batches: Sequence[_Batch],
+    found: Sequence[Alleles],
 ) -> None:
-    """Fill in one member's logits; what it keeps of the region ends with the call, before the next member begins."""
+    """Fill in one member's logits; what it keeps of the regions ends with the call."""
     reference = ReferenceActivations(network, _tensor(codes, network))
     logits = reference.logits.cpu().numpy()
-    for allele in region.alleles:
-        first, last = (place - region.start for place in allele.wanted)
-        found[allele.number][0][:] = logits[first:last]
+    for one in placed:
+        first, last = (place - one.start for place in one.allele.wanted)
+        found[one.allele.number][0][:] = logits[one.row, first:last]
     for batch in batches:
-        edits = [(a.edit[0] - region.start, a.edit[1] - region.start) for a in batch.alleles]
+        edits = [(one.row, one.allele.edit[0] - one.start, one.allele.edit[1] - one.start) for one in batch.placed]
         outputs = reference.alternates(batch.shape, edits, _tensor(batch.inserted, network)).cpu().numpy()
-        for allele, output in zip(batch.alleles, outputs, strict=True):
-            alternate = found[allele.number][1]
-            ahead = allele.wanted[0] - allele.window[0]
+        for one, output in zip(batch.placed, outputs, strict=True):
+            alternate = found[one.allele.number][1]
+            ahead = one.allele.wanted[0] - one.allele.window[0]
             alternate[:] = output[ahead : ahead + len(alternate)]
 
 

@@ -7,19 +7,14 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from agentic_spliceai.splice_engine.base_layer.channels_last import forward_channels_last
+from agentic_spliceai.splice_engine.base_layer.forward import FloatArray as FloatArray
+from agentic_spliceai.splice_engine.base_layer.forward import whole_logits
 from agentic_spliceai.splice_engine.base_layer.network import SpliceNetwork
 from agentic_spliceai.splice_engine.base_layer.results import Thresholds
 from agentic_spliceai.splice_engine.errors import SettingError
 from agentic_spliceai.splice_engine.genome.types import GenomeBuild
-
-FloatArray = npt.NDArray[np.float32]
-
-# Positions times batch that one forward pass may hold: 2**17 positions of 32 float32 channels are 16 MiB a tensor.
-_POSITIONS_PER_PASS = 2**17
 
 
 @dataclass(frozen=True)
@@ -143,19 +138,13 @@ class EnsembleModel:
 
     def predict(self, one_hot: FloatArray) -> Prediction:
         """Score sequences; see `BaseModel.predict`."""
-        batch, length, channels = one_hot.shape
+        _, length, channels = one_hot.shape
         if channels != 4 or length <= self._info.context:
             raise SettingError(
                 f"Input of shape {one_hot.shape} cannot be scored with a context of {self._info.context} nt.",
                 "Give [B, L + context, 4] with L of at least 1.",
             )
-        step = max(1, _POSITIONS_PER_PASS // length)
-        logits = np.empty((batch, len(self._networks), length - self._info.context, 3), dtype=np.float32)
-        with torch.inference_mode():
-            for start in range(0, batch, step):
-                part = torch.from_numpy(one_hot[start : start + step]).to(self.device).transpose(1, 2)
-                for member, network in enumerate(self._networks):
-                    logits[start : start + step, member] = self._forward(network, part).transpose(1, 2).cpu().numpy()
+        logits = whole_logits(self._networks, one_hot)
         return Prediction(probabilities=softmax(logits), logits=logits)
 
     def predict_hidden(self, one_hot: FloatArray) -> FloatArray:
@@ -176,13 +165,6 @@ class EnsembleModel:
             hidden = torch.stack([network.hidden(part) for network in self._networks], dim=1)
         result: FloatArray = hidden.cpu().numpy()
         return result
-
-    def _forward(self, network: SpliceNetwork, batch: torch.Tensor) -> torch.Tensor:
-        """Run one member; a subclass may compute something of its own, which only its `forward` knows."""
-        if self.device.type == "cpu" and type(network) is SpliceNetwork:
-            return forward_channels_last(network, batch)
-        logits: torch.Tensor = network(batch.contiguous())
-        return logits
 
 
 def softmax(logits: FloatArray) -> FloatArray:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,15 @@ Codes = npt.NDArray[np.uint8]
 
 N_CODE = 4
 """A, C, G, T are 0 to 3."""
+
+_LENGTH_STEP = 64
+"""Regions become a multiple of it, nt, which is a hundredth of what their context costs."""
+
+_ALLELES_WORTH_A_PASS = 32
+"""A reference pass over little more than its context takes as long as 6 alternates (`incremental`)."""
+
+_IDLE = 0.1
+"""Share of the work that threads may stand idle."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,12 +141,59 @@ def plan_regions(requests: Sequence[AlleleRequest], context: int, *, worth: int,
         for allele in alleles:
             start, stop = allele.window
             if group and (start - end > worth or max(stop, end) - group[0].window[0] > longest):
-                regions.append(Region(group[0].window[0], end, tuple(group)))
+                regions.append(_spanning(group))
                 group = []
             end = max(stop, end) if group else stop
             group.append(allele)
-        regions.append(Region(group[0].window[0], end, tuple(group)))
+        regions.append(_spanning(group))
     return regions
+
+
+def share_out(regions: Sequence[Region], members: int, threads: int) -> list[Region]:
+    """Cut regions in two, each with half of the alleles, where threads would else wait for each other.
+
+    Each region is worked on once a member. A piece has its own reference pass, so that it keeps many alleles.
+    """
+    pieces = list(regions)
+    while True:
+        tasks = len(pieces) * members
+        idle = -(-tasks // threads) * threads / max(tasks, 1) - 1
+        cut = [half for region in pieces for half in _halves(region)]
+        if idle <= _IDLE or len(cut) == len(pieces):
+            return pieces
+        pieces = cut
+
+
+def _halves(region: Region) -> list[Region]:
+    middle = len(region.alleles) // 2
+    if middle < _ALLELES_WORTH_A_PASS:
+        return [region]
+    return [_spanning(region.alleles[:middle]), _spanning(region.alleles[middle:])]
+
+
+def _spanning(alleles: Sequence[PlannedAllele]) -> Region:
+    return Region(min(a.window[0] for a in alleles), max(a.window[1] for a in alleles), tuple(alleles))
+
+
+def of_one_length(regions: Sequence[Region], rows: Callable[[int], int]) -> list[list[Region]]:
+    """Put regions of about one length together, so that they share reference pass and batches.
+
+    Parameters
+    ----------
+    regions
+        Each becomes as long as the others of its group: some more outputs, which nobody reads.
+    rows
+        How many regions of so many outputs may be in a group; below 1 they stay alone.
+    """
+    by_length: dict[int, list[Region]] = {}
+    for region in regions:
+        length = -(-(region.end - region.start) // _LENGTH_STEP) * _LENGTH_STEP
+        by_length.setdefault(length, []).append(replace(region, end=region.start + length))
+    groups = []
+    for length, alike in by_length.items():
+        size = max(1, rows(length))
+        groups += [alike[at : at + size] for at in range(0, len(alike), size)]
+    return groups
 
 
 def region_codes(region: Region, requests: Sequence[AlleleRequest], context: int) -> Codes:

@@ -37,8 +37,9 @@ from agentic_spliceai.splice_engine.genome.variant_parsing import RawVariant
 __all__ = ["MAX_DISTANCE", "Mask", "Precision", "VariantScorer", "score_variant", "score_variants"]
 
 MAX_DISTANCE = 10_000
-# Inputs that share a reference pass where they lie close together; fewer where each has many outputs.
-_INPUTS_PER_CHUNK = 128
+# Inputs of one gene share a reference pass, also where others stand between them; fewer where each has many outputs, so
+# that what is kept of a chunk stays near 100 MB.
+_INPUTS_PER_CHUNK = 512
 _OUTPUTS_PER_CHUNK = 2**17
 _PLAIN_INPUTS_PER_CHUNK = 8
 _FIRST_CHUNK = 4
@@ -169,6 +170,25 @@ class VariantScorer:
             )
 
     @property
+    def provenance(self) -> Provenance:
+        """What every result of this scorer carries."""
+        info = self.model.info
+        return Provenance(
+            predictor=info.name,
+            version=info.version,
+            weights_sha256=info.weights_sha256,
+            build=self.genome.build,
+            genome_id=self.genome.identity,
+            annotation_source=self.annotation.source,
+            annotation_sha256=self.annotation.digest,
+            context=info.context,
+            distance=self.distance,
+            mask=self.mask,
+            precision=self.precision,
+            thresholds=info.thresholds,
+        )
+
+    @property
     def incremental(self) -> bool:
         """Whether alternates are computed from the reference's activations; if not, both alleles are run whole."""
         return self._incremental is not None
@@ -260,25 +280,11 @@ class VariantScorer:
         return max(inside.values(), key=lambda t: (t.end - t.start, t.id), default=None)
 
     def _run(self, jobs: Sequence[_Job]) -> tuple[SpliceDelta, ...]:
-        info = self.model.info
-        provenance = Provenance(
-            predictor=info.name,
-            version=info.version,
-            weights_sha256=info.weights_sha256,
-            build=self.genome.build,
-            genome_id=self.genome.identity,
-            annotation_source=self.annotation.source,
-            annotation_sha256=self.annotation.digest,
-            context=info.context,
-            distance=self.distance,
-            mask=self.mask,
-            precision=self.precision,
-            thresholds=info.thresholds,
-        )
+        provenance, context = self.provenance, self.model.info.context
         if self._incremental is None:
             outputs = self._predict([(s, job.window.strand) for job in jobs for s in (job.window.ref, job.window.alt)])
         else:
-            requests = [allele_request(job.window, job.variant, job.transcript, context=info.context) for job in jobs]
+            requests = [allele_request(job.window, job.variant, job.transcript, context=context) for job in jobs]
             outputs = [
                 Prediction(softmax(logits)[None], logits[None])
                 for alleles in self._incremental.logits(requests)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -16,10 +18,10 @@ from hypothesis import strategies as st
 from agentic_spliceai.splice_engine.base_layer import incremental
 from agentic_spliceai.splice_engine.base_layer.activations import ReferenceActivations, kept_bytes
 from agentic_spliceai.splice_engine.base_layer.folding import fold
-from agentic_spliceai.splice_engine.base_layer.incremental import IncrementalScorer
+from agentic_spliceai.splice_engine.base_layer.incremental import AT_ONCE, AtOnce, IncrementalScorer
 from agentic_spliceai.splice_engine.base_layer.model import softmax
 from agentic_spliceai.splice_engine.base_layer.network import NetworkSpec, SpliceNetwork, fold_batch_norms
-from agentic_spliceai.splice_engine.base_layer.regions import AlleleRequest, plan_regions
+from agentic_spliceai.splice_engine.base_layer.regions import AlleleRequest, plan_regions, share_out
 from agentic_spliceai.splice_engine.base_layer.results import Precision
 
 ONE_HOT = torch.cat([torch.eye(4), torch.zeros(1, 4)])
@@ -41,6 +43,16 @@ def random_network(context: int, seed: int, *, channels: int = 32, slope: float 
             unit.conv2.weight.mul_(0.5)
         network.final.weight.mul_(3)
     return network.eval()
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def plain(networks: Sequence[SpliceNetwork], codes: np.ndarray) -> np.ndarray:
@@ -179,7 +191,8 @@ def test_distances_share_a_region() -> None:
 def test_regions_longer_than_the_limit_are_split() -> None:
     networks = SMALL[400, 0.1]
     requests = random_requests(8, 400, 40, reach=60)
-    narrow = IncrementalScorer(networks, region=300)
+    kept = kept_bytes(fold(networks[0]), 300)
+    narrow = IncrementalScorer(networks, at_once=AtOnce(kept, positions=2**15))
     check(narrow, networks, requests)
     regions = plan_regions(requests, 400, worth=200, longest=300)
     assert all(region.end - region.start <= max(300, _longest(region.alleles)) for region in regions)
@@ -200,32 +213,67 @@ def test_windows_far_apart_do_not_pay_for_what_lies_between() -> None:
 def test_what_is_kept_is_what_is_said() -> None:
     network = fold(random_network(400, 1))
     with torch.inference_mode():
-        reference = ReferenceActivations(network, torch.zeros(1400, dtype=torch.int64))
+        reference = ReferenceActivations(network, torch.zeros(3, 1400, dtype=torch.int64))
     tensors = [v for value in vars(reference).values() for v in (value if isinstance(value, list) else [value])]
     kept = sum(t.numel() * t.element_size() for t in tensors if isinstance(t, torch.Tensor))
-    assert kept == kept_bytes(network, 1000)
+    assert kept == 3 * kept_bytes(network, 1000)
 
 
-def test_the_bound_of_the_default_region() -> None:
-    assert kept_bytes(fold(PUBLISHED), incremental.REGION) == pytest.approx(161e6, rel=0.01)
+def test_the_bound_of_the_default() -> None:
+    """What the comment beside the bound says of a network of the published size."""
+    network = fold(PUBLISHED)
+    assert kept_bytes(network, 15_000) < AT_ONCE["cpu"].kept < kept_bytes(network, 16_000)
+    assert AT_ONCE["cpu"].kept // kept_bytes(network, 128) == 2
 
 
-def test_one_network_at_a_time_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory does not grow with the number of networks or of regions."""
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_kept_networks_do_not_add_up(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    """Memory grows with the number of threads, not with that of networks or regions."""
     alive: weakref.WeakSet[ReferenceActivations] = weakref.WeakSet()
-    most = 0
+    counts = []
+    lock = threading.Lock()
 
     class Counted(ReferenceActivations):
         def __init__(self, *arguments: object) -> None:
-            nonlocal most
-            gc.collect()
-            alive.add(self)
-            most = max(most, len(alive))
+            with lock:
+                gc.collect()
+                alive.add(self)
+                counts.append(len(alive))
             super().__init__(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(incremental, "ReferenceActivations", Counted)
-    IncrementalScorer(SMALL[80, 0.1], region=200).logits(random_requests(2, 80, 30, reach=50))
-    assert most == 1
+    with torch_threads(threads):
+        kept = kept_bytes(fold(SMALL[80, 0.1][0]), 200)
+        scorer = IncrementalScorer(SMALL[80, 0.1], at_once=AtOnce(kept, positions=2**15))
+        scorer.logits(random_requests(2, 80, 30, reach=50))
+    assert len(counts) > 4
+    assert max(counts) <= threads
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8])
+def test_threads_change_nothing(threads: int) -> None:
+    requests = random_requests(12, 80, 60, reach=50)
+    with torch_threads(1):
+        alone = SCORERS[80, 0.1].logits(requests)
+    with torch_threads(threads):
+        together = SCORERS[80, 0.1].logits(requests)
+        assert torch.get_num_threads() == threads
+    for a, b in zip(alone, together, strict=True):
+        for found, expected in zip(a, b, strict=True):
+            np.testing.assert_allclose(found, expected, atol=2e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("members", "threads", "pieces"),
+    [(5, 1, 1), (5, 2, 2), (2, 2, 1), (1, 2, 2), (5, 5, 1), (1, 64, 4), (3, 4, 4)],
+)
+def test_a_long_region_is_shared_out(members: int, threads: int, pieces: int) -> None:
+    """128 alleles are cut no further than threads need, and never below 32 a piece."""
+    codes = np.zeros(501, dtype=np.uint8)
+    requests = [AlleleRequest("s", at, codes, (at + 250, at + 251), codes[:1] + 1) for at in range(128)]
+    regions = share_out(plan_regions(requests, 400, worth=250, longest=10_000), members, threads)
+    assert len(regions) == pieces
+    assert sorted(allele.number for region in regions for allele in region.alleles) == list(range(128))
 
 
 def test_folded_and_unfolded_networks_score_alike() -> None:

@@ -1,0 +1,69 @@
+"""Whole sequences through the networks of an ensemble: what a base model's `predict` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from agentic_spliceai.splice_engine.base_layer.folding import fold
+from agentic_spliceai.splice_engine.base_layer.network import SpliceNetwork
+from agentic_spliceai.splice_engine.base_layer.results import Precision
+from agentic_spliceai.splice_engine.base_layer.threads import run_side_by_side
+
+FloatArray = npt.NDArray[np.float32]
+
+DTYPES = {Precision.FLOAT32: torch.float32, Precision.BFLOAT16: torch.bfloat16}
+"""In which the convolutions of residual units are computed."""
+
+_POSITIONS_PER_PASS = 2**17
+"""Positions times batch that one forward pass may hold: 16 MiB a tensor of 32 float32 channels."""
+
+
+def whole_logits(
+    networks: Sequence[SpliceNetwork], one_hot: FloatArray, precision: Precision = Precision.FLOAT32
+) -> FloatArray:
+    """Run sequences through every network.
+
+    Parameters
+    ----------
+    networks
+        Members in evaluation mode, with the same context, on one device; each a `SpliceNetwork` or of a subclass, which
+        computes what its `forward` says, in its own numbers.
+    one_hot : float32 [B, L + context, 4]
+        In transcript sense; N is all zero.
+    precision
+        Of the convolutions of networks that are no subclass's.
+
+    Returns
+    -------
+    float32 [B, M, L, 3]
+        By sequence, network, position and `SpliceClass`.
+    """
+    batch, length = one_hot.shape[:2]
+    step = max(1, _POSITIONS_PER_PASS // length)
+    logits: FloatArray = np.empty((batch, len(networks), length - networks[0].spec.context, 3), dtype=np.float32)
+    forwards = [_forward(network, precision) for network in networks]
+    tasks = [
+        partial(_fill, logits[at : at + step, member], forward, one_hot[at : at + step], network.final.weight.device)
+        for at in range(0, batch, step)
+        for member, (network, forward) in enumerate(zip(networks, forwards, strict=True))
+    ]
+    run_side_by_side(tasks, networks[0].final.weight.device)
+    return logits
+
+
+def _forward(network: SpliceNetwork, precision: Precision) -> Callable[[Tensor], Tensor]:
+    """Return a function from one-hot [B, L + context, 4] to logits [B, L, 3]."""
+    if type(network) is not SpliceNetwork:
+        return lambda x: network(x.transpose(1, 2).contiguous()).transpose(1, 2)
+    folded = fold(network, dtype=DTYPES[precision])
+    return lambda x: folded.logits(folded.first_layer(x))
+
+
+def _fill(out: FloatArray, forward: Callable[[Tensor], Tensor], one_hot: FloatArray, device: torch.device) -> None:
+    out[:] = forward(torch.from_numpy(one_hot).to(device)).cpu().numpy()

@@ -1,0 +1,87 @@
+"""Tasks side by side: all run, with the threads that they are given, and failures come out."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+
+import pytest
+import torch
+
+from agentic_spliceai.splice_engine.base_layer.threads import run_side_by_side
+
+from .test_incremental import torch_threads
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(("tasks", "threads", "each"), [(6, 2, 1), (2, 8, 4), (3, 8, 2), (1, 4, 4), (5, 1, 1)])
+def test_threads_are_shared_out(tasks: int, threads: int, each: int) -> None:
+    seen: list[int] = []
+    with torch_threads(threads):
+        run_side_by_side([lambda: seen.append(torch.get_num_threads())] * tasks, CPU)
+        assert torch.get_num_threads() == threads
+        later: list[int] = []
+        thread = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+        assert later == [threads], "threads of the caller's own would have got what a task has"
+    assert seen == [each] * tasks
+
+
+def test_tasks_run_at_the_same_time_and_in_inference_mode() -> None:
+    barrier = threading.Barrier(2, timeout=20)
+    modes: list[bool] = []
+
+    def task() -> None:
+        barrier.wait()
+        modes.append(torch.is_inference_mode_enabled())
+
+    with torch_threads(2):
+        run_side_by_side([task, task], CPU)
+    assert modes == [True, True]
+    assert not torch.is_inference_mode_enabled()
+
+
+def test_a_failure_comes_out_and_ends_the_rest() -> None:
+    done: list[int] = []
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with torch_threads(2), pytest.raises(ZeroDivisionError):
+        run_side_by_side([fail, *[lambda: done.append(1)] * 1000], CPU)
+    assert len(done) < 1000
+
+
+def test_another_device_has_tasks_one_after_the_other() -> None:
+    names: list[str] = []
+    tf32: list[bool] = []
+
+    def task() -> None:
+        names.append(threading.current_thread().name)
+        tf32.append(torch.backends.cudnn.allow_tf32)
+
+    before = torch.backends.cudnn.allow_tf32
+    with torch_threads(2):
+        run_side_by_side([task, task], torch.device("cuda"))
+    assert names == [threading.current_thread().name] * 2
+    assert tf32 == [False, False]
+    assert torch.backends.cudnn.allow_tf32 == before
+
+
+def _run_two() -> None:
+    run_side_by_side([lambda: None, lambda: None], CPU)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    with torch_threads(2):
+        _run_two()
+        child = multiprocessing.get_context("fork").Process(target=_run_two)
+        child.start()
+        child.join(20)
+        stuck = child.is_alive()
+        child.kill()
+    assert not stuck
+    assert child.exitcode == 0
