@@ -100,12 +100,50 @@ class ReferenceActivations:
         low, high = wanted
         start, end = (min(max(place, low), high) for place in interval)
         own = x[:, start - interval[0] : end - interval[0]]
-        pieces = []
-        for number, (row, cut, resume) in enumerate(edits):
-            begin = row * length - first
-            ahead, behind = begin + cut, begin + resume - shape.inserted
-            pieces += [kept[ahead + low : ahead + start], own[number], kept[behind + end : behind + high]]
-        return torch.cat(pieces).view(len(edits), high - low, kept.shape[1])
+        put_together = join if x.device.type == "cpu" else gather
+        return put_together(kept, self._shifts(edits, shape, length, first), (low, start, end, high), own)
+
+    @staticmethod
+    def _shifts(edits: Sequence[Edit], shape: EditShape, length: int, first: int) -> list[Interval]:
+        """Return what an alternate's positions ahead of and behind the edit add up with to places of a level's rows."""
+        return [(row * length - first + cut, row * length - first + end - shape.inserted) for row, cut, end in edits]
+
+
+def join(kept: Tensor, shifts: Sequence[Interval], places: tuple[int, int, int, int], own: Tensor) -> Tensor:
+    """Put alternates together from stretches of the reference and what was computed, by copying stretches.
+
+    Parameters
+    ----------
+    kept : float32 [N, C]
+        The reference's.
+    shifts
+        By alternate: what its positions before `start`, and those from `end` on, add up with to places of `kept`.
+    places
+        low, start, end, high: positions wanted, low to high, of which start to end are computed.
+    own : float32 [B, end - start, C]
+        Computed.
+
+    Returns
+    -------
+    float32 [B, high - low, C]
+    """
+    low, start, end, high = places
+    pieces = []
+    for mine, (ahead, behind) in zip(own, shifts, strict=True):
+        pieces += [kept[ahead + low : ahead + start], mine, kept[behind + end : behind + high]]
+    return torch.cat(pieces).view(len(shifts), high - low, kept.shape[1])
+
+
+def gather(kept: Tensor, shifts: Sequence[Interval], places: tuple[int, int, int, int], own: Tensor) -> Tensor:
+    """Do as `join` does in a handful of calls, however many alternates there are: for devices where calls are dear."""
+    low, start, end, high = places
+    position = torch.arange(low, high, device=kept.device)
+    shift = torch.tensor(shifts, device=kept.device)
+    # Of what lies between, which `own` replaces, some may be no place at all.
+    rows = (position + torch.where(position < start, shift[:, :1], shift[:, 1:])).clamp_(0, len(kept) - 1)
+    together = kept[rows]
+    together[:, start - low : end - low] = own
+    return together
 
 
 def _widened(interval: Interval, convolution: Convolution) -> Interval:

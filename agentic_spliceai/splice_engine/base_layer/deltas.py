@@ -73,9 +73,17 @@ def _keep_unexpected(change: FloatArray, positions: npt.NDArray[np.int64], sites
     masked = change.copy()
     for site_type, column in ((SiteType.DONOR, SpliceClass.DONOR), (SiteType.ACCEPTOR, SpliceClass.ACCEPTOR)):
         values = masked[:, column]
-        annotated = np.isin(positions, sites[site_type])
+        annotated = _is_among(positions, sites[site_type])
         masked[:, column] = np.where(annotated, np.minimum(values, 0), np.maximum(values, 0))
     return masked
+
+
+def _is_among(positions: npt.NDArray[np.int64], ascending: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Return which positions stand in an ascending array; many times as fast as `np.isin`, which sorts both."""
+    place = np.searchsorted(ascending, positions)
+    inside = place < len(ascending)
+    inside[inside] = ascending[place[inside]] == positions[inside]
+    return inside
 
 
 def _largest(
@@ -101,7 +109,7 @@ def _largest(
             insert_offset=_insert_offset(tracks, position, column),
             ref_score=float(ref[index, column]),
             alt_score=float(alt[index, column]),
-            annotated=bool(np.isin(position, sites[site_type])),
+            annotated=bool(_is_among(positions[index : index + 1], sites[site_type])[0]),
         )
     return DeltaScores(**found)
 

@@ -61,6 +61,7 @@ AT_ONCE = {
     "cpu": AtOnce(kept=96 * 2**20, positions=2**15),
     # Tensors of 128 MiB fill the device.
     "cuda": AtOnce(kept=4 * 2**30, positions=2**20),
+    "mps": AtOnce(kept=2**30, positions=2**18),
 }
 """By kind of device."""
 

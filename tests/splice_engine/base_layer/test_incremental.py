@@ -15,7 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentic_spliceai.splice_engine.base_layer import incremental
+from agentic_spliceai.splice_engine.base_layer import activations, incremental
 from agentic_spliceai.splice_engine.base_layer.activations import ReferenceActivations, kept_bytes
 from agentic_spliceai.splice_engine.base_layer.folding import fold
 from agentic_spliceai.splice_engine.base_layer.incremental import AT_ONCE, AtOnce, IncrementalScorer
@@ -164,6 +164,13 @@ def test_batches_equal_singles_and_keep_the_order() -> None:
         [alone] = scorer.logits([request])
         for found, expected in zip(pair, alone, strict=True):
             np.testing.assert_allclose(found, expected, atol=2e-6, rtol=1e-5)
+
+
+def test_other_devices_put_alternates_together_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs on a graphics card, run on the processor."""
+    monkeypatch.setattr(activations, "join", activations.gather)
+    for seed in range(5):
+        check(SCORERS[80, 0.1], SMALL[80, 0.1], random_requests(seed, 80, 20, reach=60, share_n=0.3))
 
 
 def test_the_networks_of_these_tests_respond() -> None:
