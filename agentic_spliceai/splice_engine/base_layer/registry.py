@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +40,9 @@ class BaseModelEntry(PydanticModel):
     url_prefix: str = Field(default="", description="Put before each file's `url`.")
     files: tuple[ResourceFile, ...] = Field(min_length=1, description="Weights, one or more members a file.")
     thresholds: Thresholds
+    vcf_tag: str | None = Field(
+        default=None, pattern=r"^[A-Za-z_][0-9A-Za-z_.]*$", description="INFO field of a VCF with this model's scores."
+    )
 
     @field_validator("training_build", mode="before")
     @classmethod
@@ -72,6 +76,11 @@ def base_models(extra: Path | None = None) -> dict[str, BaseModelEntry]:
             raise RegistryError(f"{extra} cannot be read: {error}.", "Mend or remove the file.") from error
         entries |= load_registry(text, BaseModelEntry, source=str(extra))
     return entries
+
+
+def vcf_tag(name: str, entries: dict[str, BaseModelEntry]) -> str:
+    """Return the INFO field of a VCF with a model's scores: its entry's, or one of its name; raises `find_entry`."""
+    return find_entry(name, entries).vcf_tag or f"AgenticSpliceAI_{re.sub(r'[^0-9A-Za-z_.]', '_', name)}"
 
 
 def load_base_model(
