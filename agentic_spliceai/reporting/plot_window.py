@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from agentic_spliceai.records.interpretation import GeneInterpretation
 from agentic_spliceai.reporting import words
 from agentic_spliceai.reporting.plot_canvas import (
     BAND,
     CHANGED,
-    CODING,
-    EXON,
     FAINT,
     INK,
     LEFT,
@@ -24,7 +22,6 @@ from agentic_spliceai.reporting.plot_canvas import (
     SOFT,
     Canvas,
     draw_stem,
-    has_room,
     kind_colour,
     margin_text,
     plain,
@@ -32,6 +29,7 @@ from agentic_spliceai.reporting.plot_canvas import (
     write,
 )
 from agentic_spliceai.reporting.plot_layout import Column, Stem, spread, unseen_runs
+from agentic_spliceai.reporting.plot_model import GenomicScale, draw_axis, draw_exons
 from agentic_spliceai.splice_engine.base_layer.results import SiteChange, VariantTracks
 from agentic_spliceai.splice_engine.consequence.types import EventType, SpliceEvent
 from agentic_spliceai.splice_engine.genome.types import Strand
@@ -54,31 +52,15 @@ class WindowPanel:
     ) -> None:
         self.canvas, self.gene, self.tracks, self.stems, self.changes = canvas, gene, tracks, stems, changes
         self.first, self.last = int(tracks.ref.positions[0]), int(tracks.ref.positions[-1])
-        self.minus = tracks.ref.strand is Strand.MINUS
+        minus = tracks.ref.strand is Strand.MINUS
+        margin = max(0.75, (self.last - self.first) * 0.008)
+        self.scale = GenomicScale(canvas, self.first, self.last, margin, minus=minus)
         inserted = int(tracks.alt.insert_offsets.max(initial=0))
         self.insert_step = 1 / (inserted + 1)
 
     def x(self, position: int, insert_offset: int = 0) -> float:
         """Return the data coordinate of a base; inserted bases share the place after their anchor."""
         return position + insert_offset * self.insert_step
-
-    def place(self, x: float) -> float:
-        """Return where a data coordinate lies, in points from the panel's left."""
-        low, high = self.limits
-        return (x - low) / (high - low) * self.canvas.inner
-
-    @property
-    def limits(self) -> tuple[float, float]:
-        """Data coordinates of the left and right border: falling on the minus strand."""
-        margin = max(0.75, (self.last - self.first) * 0.008)
-        low, high = self.first - margin, self.last + margin
-        return (high, low) if self.minus else (low, high)
-
-    @property
-    def unit(self) -> float:
-        """Data units in one point; negative on the minus strand."""
-        low, high = self.limits
-        return (high - low) / self.canvas.inner
 
     def draw(self, top: float, zoom: Sequence[Column]) -> None:
         """Draw the panel from `top` down; `zoom` is marked as the part shown below."""
@@ -91,7 +73,7 @@ class WindowPanel:
         self._model(model)
         self._zoom_mark(model, zoom)
         for panel in (axes, model):
-            panel.set_xlim(*self.limits)
+            panel.set_xlim(*self.scale.limits)
             self._guides(panel)
         self._axis(model)
 
@@ -105,7 +87,7 @@ class WindowPanel:
         thresholds = self.gene.delta.provenance.thresholds
         entries = [
             (
-                self.place(self.x(c.position, c.insert_offset)),
+                self.scale.place(self.x(c.position, c.insert_offset)),
                 words.CHANGE_WORDS[c.kind],
                 f"Δ {words.delta(c.score, thresholds)}",
                 kind_colour(c.kind),
@@ -113,7 +95,7 @@ class WindowPanel:
             for c in self.changes
             if self.first <= c.position <= self.last
         ]
-        entries.append((self.place(self._variant_x()), "Variant", self._variant_name(), INK))
+        entries.append((self.scale.place(self._variant_x()), "Variant", self._variant_name(), INK))
         entries.sort(key=lambda entry: entry[0])
         widths = [max(text_width(e[1], weight="bold"), text_width(e[2])) for e in entries]
         places = spread([e[0] for e in entries], widths, 4 - LEFT, self.canvas.inner + RIGHT - 2, 8)
@@ -139,7 +121,7 @@ class WindowPanel:
         axes.axhline(0, color=INK, linewidth=0.9, zorder=2)
         _probability_axis(axes)
         if not self.stems:
-            low, high = self.limits
+            low, high = self.scale.limits
             box = {"facecolor": "white", "edgecolor": "none", "pad": 2}
             write(
                 axes,
@@ -162,83 +144,24 @@ class WindowPanel:
             )
         variant = self.gene.delta.variant
         # Wide enough to be seen on both sides of a stem that stands on it.
-        half = max((variant.end - variant.position + 1) / 2, abs(self.unit) * 3)
+        half = max((variant.end - variant.position + 1) / 2, abs(self.scale.unit) * 3)
         axes.axvspan(self._variant_x() - half, self._variant_x() + half, color=CHANGED, linewidth=0, zorder=0.5)
         axes.axvline(self._variant_x(), color=INK, linewidth=0.9, linestyle=(0, (3, 2)), zorder=2.5)
 
     def _model(self, axes: Axes) -> None:
         axes.set_ylim(0, self.MODEL)
-        transcript, middle = self.gene.transcript, self.MODEL - 9
-        first, last = max(transcript.start + 1, self.first), min(transcript.end, self.last)
-        if first > last:
-            low, high = self.limits
-            write(axes, (low + high) / 2, middle, "the transcript does not reach into this window", color=SOFT)
+        if not draw_exons(axes, self.scale, self.gene.transcript, self.MODEL - 9):
             return
-        axes.add_line(Line2D([first - 0.5, last + 0.5], [middle, middle], color=EXON, linewidth=1))
-        self._chevrons(axes, first, last, middle)
-        for start, end in transcript.spliced_exons:
-            self._block(axes, start, end, middle, 9, EXON)
-        for start, end in transcript.cds:
-            self._block(axes, start, end, middle, 16, CODING)
-        self._names(axes, middle - 17)
         event = self.gene.consequence.primary
         if event.interval is not None and event.type is not EventType.NONE:
             self._event(axes, event, 8)
-
-    def _block(self, axes: Axes, start: int, end: int, middle: float, height: float, colour: str) -> None:
-        start, end = max(start, self.first - 1), min(end, self.last)
-        if start < end:
-            axes.add_patch(
-                Rectangle(
-                    (start + 0.5, middle - height / 2),
-                    end - start,
-                    height,
-                    facecolor=colour,
-                    edgecolor="none",
-                    zorder=3,
-                )
-            )
-
-    def _chevrons(self, axes: Axes, first: int, last: int, middle: float) -> None:
-        step = 34.0
-        exons = [sorted((self.place(a + 0.5), self.place(b + 0.5))) for a, b in self.gene.transcript.spliced_exons]
-        low, high = sorted((self.place(first), self.place(last)))
-        for k in range(1, int((high - low) / step) + 1):
-            x = low + k * step
-            if x > high - 6 or any(a - 5 < x < b + 5 for a, b in exons):
-                continue
-            data = [self.limits[0] + (x + dx) * self.unit for dx in (-2.5, 0.5, -2.5)]
-            axes.add_line(Line2D(data, [middle + 3, middle, middle - 3], color=EXON, linewidth=1))
-
-    def _names(self, axes: Axes, y: float) -> None:
-        taken: list[tuple[float, float]] = []
-        exons = self.gene.transcript.spliced_exons_in_order
-        named = [(f"exon {n}", *exon) for n, exon in enumerate(exons, start=1)]
-        introns = self.gene.transcript.introns
-        ordered = introns if not self.minus else introns[::-1]
-        named += [(f"intron {n}", *intron) for n, intron in enumerate(ordered, start=1)]
-        for name, start, end in named:
-            start, end = max(start, self.first - 1), min(end, self.last)
-            if start >= end:
-                continue
-            width = text_width(name)
-            low, high = sorted((self.place(start + 0.5), self.place(end + 0.5)))
-            if name.startswith("intron") and high - low < width + 6:
-                continue
-            centre = min(max((low + high) / 2, width / 2 - 4), self.canvas.inner - width / 2 + 4)
-            if any(centre - width / 2 < b + 5 and a < centre + width / 2 + 5 for a, b in taken):
-                continue
-            taken.append((centre - width / 2, centre + width / 2))
-            colour = SOFT if name.startswith("intron") else INK
-            box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
-            write(axes, self.limits[0] + centre * self.unit, y, name, color=colour, bbox=box, zorder=4)
 
     def _event(self, axes: Axes, event: SpliceEvent, y: float) -> None:
         assert event.interval is not None
         start, end = max(event.interval.start, self.first - 1), min(event.interval.end, self.last)
         if start >= end:
             return
-        low, high = sorted((self.place(start + 0.5), self.place(end + 0.5)))
+        low, high = sorted((self.scale.place(start + 0.5), self.scale.place(end + 0.5)))
         axes.add_patch(
             Rectangle(
                 (start + 0.5, y - 4),
@@ -257,7 +180,7 @@ class WindowPanel:
         if centre - width / 2 < 4 - LEFT:
             centre = (low + high) / 2
         box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
-        write(axes, self.limits[0] + centre * self.unit, y, text, bbox=box, zorder=5)
+        write(axes, self.scale.limits[0] + centre * self.scale.unit, y, text, bbox=box, zorder=5)
 
     def _zoom_mark(self, axes: Axes, zoom: Sequence[Column]) -> None:
         low, high = sorted((self.x(*zoom[0].key), self.x(*zoom[-1].key)))
@@ -268,20 +191,8 @@ class WindowPanel:
         )
 
     def _axis(self, axes: Axes) -> None:
-        axes.spines["bottom"].set_visible(True)
-        axes.spines["bottom"].set_color(SOFT)
-        low, high = sorted(self.limits)
-        wished = MaxNLocator(nbins=6, integer=True, steps=[1, 2, 5, 10]).tick_values(low, high)
-        room = [t for t in wished if has_room(self.place(t), f"{t:,.0f}", self.canvas)]
-        axes.xaxis.set_major_locator(FixedLocator(room))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        axes.tick_params(axis="x", labelsize=SIZE, color=SOFT, labelcolor=INK, length=3)
         variant = self.gene.delta.variant
-        strand = words.strand_words(self.gene.delta.strand)
-        name = f"{variant.contig} position, {words.build_words(variant.build)}, {strand}"
-        if self.minus:
-            name += ": positions fall from left to right"
-        axes.set_xlabel(plain(words.shorten(name, 100)), fontsize=SIZE, color=SOFT, labelpad=2)
+        draw_axis(axes, self.scale, variant.contig, variant.build)
 
 
 def event_label(event: SpliceEvent) -> str:
