@@ -14,6 +14,7 @@ from agentic_spliceai.cli_db import add_db
 from agentic_spliceai.cli_graph import add_graph
 from agentic_spliceai.cli_jobs import add_jobs
 from agentic_spliceai.cli_meta import add_meta
+from agentic_spliceai.cli_score import add_score
 from agentic_spliceai.cli_tools import add_tools
 from agentic_spliceai.run import (
     EXIT_OK,
@@ -49,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"agentic-spliceai {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_interpret(commands)
-    _add_score(commands)
+    add_score(commands)
     run = commands.add_parser("run", help="run a workflow", description="Run a workflow.")
     add_arguments(run)
     # `run` and `interpret` handle their errors themselves, because `--json` changes how they are shown.
@@ -115,78 +116,6 @@ def _interpret(arguments: argparse.Namespace) -> int:
     )
     started = StartedRun()
     return guarded(lambda: execute(request, started), as_json=request.as_json, started=started)
-
-
-def _add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser(
-        "score",
-        help="score many variants",
-        description="Score the variants of a VCF, or of a text file with one a line; one row or one reason an input.",
-    )
-    parser.add_argument("source", metavar="FILE", help="VCF or text file, plain or gzipped; - for standard input")
-    parser.add_argument("--genome", required=True, help=_GENOME)
-    parser.add_argument("--base-model", metavar="NAME", default="small", help=f"{_MODEL} (default: small)")
-    parser.add_argument(
-        "--distance", metavar="NT", type=int, default=50, help="how far changes are sought (default: 50)"
-    )
-    parser.add_argument("--annotation", metavar="FILE", help="GTF, GFF3 or gene table instead of the genome's own")
-    parser.add_argument("--weights", metavar="PATH", help=_WEIGHTS)
-    parser.add_argument(
-        "--transcript",
-        metavar="ID",
-        action="append",
-        default=[],
-        help="transcript to take instead of its gene's representative; may be repeated",
-    )
-    parser.add_argument("--masked", action="store_true", help="leave out gains at annotated sites and losses elsewhere")
-    parser.add_argument(
-        "--mask",
-        choices=("annotated", "nearest_boundary"),
-        default="annotated",
-        help="which sites --masked takes as annotated: all of the gene's (default), or the nearest exon end",
-    )
-    parser.add_argument("-o", "--output", metavar="FILE", help="where to write (default: standard output)")
-    parser.add_argument("--format", choices=("tsv", "jsonl"), help="default: by the suffix of the output")
-    parser.add_argument("--quiet", action="store_true", help="show neither progress nor summary")
-    parser.set_defaults(handler=_score)
-
-
-def _score(arguments: argparse.Namespace) -> int:
-    from agentic_spliceai.orchestration.progress import PlainProgress, ProgressDisplay, counted
-    from agentic_spliceai.tools.batch import format_of, read_inputs, score_inputs, write_results
-    from agentic_spliceai.tools.context import Resources
-    from agentic_spliceai.tools.result_file import refuse_to_overwrite
-
-    output_format = arguments.format or format_of(arguments.output)
-    refuse_to_overwrite(
-        arguments.output,
-        {
-            "list of variants": arguments.source,
-            "genome": arguments.genome,
-            "annotation": arguments.annotation,
-            "weights": arguments.weights,
-        },
-    )
-    display = ProgressDisplay() if arguments.quiet else PlainProgress(sys.stderr)
-    results = score_inputs(
-        read_inputs(arguments.source),
-        Resources(progress=display),
-        genome=arguments.genome,
-        annotation=arguments.annotation,
-        base_model=arguments.base_model,
-        weights=arguments.weights,
-        transcripts=arguments.transcript,
-        distance=arguments.distance,
-        mask=arguments.mask,
-    )
-    # Rows on the screen are progress enough, and a line that is drawn over would run into them.
-    rows_on_screen = arguments.output is None and sys.stdout.isatty()
-    if not arguments.quiet and not rows_on_screen:
-        results = counted(results, sys.stderr)
-    summary = write_results(results, arguments.output, output_format, masked=arguments.masked)
-    if not arguments.quiet:
-        sys.stderr.write(f"{summary}\n")
-    return EXIT_OK
 
 
 def _validate(arguments: argparse.Namespace) -> int:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -81,111 +78,6 @@ def test_models_are_found_in_the_mirror(
     assert models["openspliceai"]["found"] == 5
 
 
-def test_score_writes_one_row_or_reason_an_input(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    (tmp_path / "list.txt").write_text("minigene-2139-G-A\nnonsense\n")
-    assert main(["score", "list.txt", "--genome", "demo", "-o", "out.jsonl", "--masked"]) == 0
-    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-    assert [row["not_scored"] and row["not_scored"]["code"] for row in rows] == [None, "invalid_variant"]
-    assert "2 inputs: 1 scored, not scored: invalid_variant 1" in capsys.readouterr().err
-    assert main(["score", "nothing.vcf", "--genome", "demo"]) == 2
-    assert main(["score", "list.txt", "--genome", "demo", "--distance", "0", "--quiet"]) == 2
-    assert capsys.readouterr().err.count("error: ") == 2
-
-
-@pytest.mark.parametrize("other", ["./list.tsv", "hard.tsv", "soft.tsv"])
-def test_score_refuses_to_write_over_what_it_reads(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, other: str
-) -> None:
-    source = tmp_path / "list.tsv"
-    source.write_text("minigene-2139-G-A\n")
-    (tmp_path / "hard.tsv").hardlink_to(source)
-    (tmp_path / "soft.tsv").symlink_to(source)
-    assert main(["score", "list.tsv", "--genome", "demo", "-o", other]) == 2
-    captured = capsys.readouterr()
-    assert f"cannot write {other}: it is the list of variants" in captured.err
-    assert source.read_text() == "minigene-2139-G-A\n"
-    for option in ("--genome", "--annotation", "--weights"):
-        arguments = {"--genome": "demo", option: "list.tsv"}
-        flat = [part for pair in arguments.items() for part in pair]
-        (tmp_path / "x.txt").write_text("minigene-2139-G-A\n")
-        assert main(["score", "x.txt", *flat, "-o", other]) == 2
-        assert f"cannot write {other}: it is the {option[2:]}" in capsys.readouterr().err
-        assert source.read_text() == "minigene-2139-G-A\n"
-
-
-def test_score_does_not_leave_a_partial_file_over_what_it_reads(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    (tmp_path / "x.tsv.partial").write_text("minigene-2139-G-A\n")
-    assert main(["score", "x.tsv.partial", "--genome", "demo", "-o", "x.tsv"]) == 2
-    assert "cannot write x.tsv: its x.tsv.partial is the list of variants" in capsys.readouterr().err
-    assert not (tmp_path / "x.tsv").exists()
-
-
-def test_score_reads_redirected_input_and_does_not_write_over_it(tmp_path: Path) -> None:
-    (tmp_path / "x.tsv").write_text("minigene-2139-G-A\n")
-    with (tmp_path / "x.tsv").open() as given:
-        done = subprocess.run(
-            [sys.executable, "-m", "agentic_spliceai.cli", "score", "-", "--genome", "demo", "-o", "x.tsv"],
-            stdin=given, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "it is the list of variants" in done.stderr
-    assert (tmp_path / "x.tsv").read_text() == "minigene-2139-G-A\n"
-
-
-CANNOT_START = {
-    "unknown model": ["--genome", "demo", "--base-model", "typo"],
-    "unknown genome": ["--genome", "hg99"],
-    "distance": ["--genome", "demo", "--distance", "0"],
-    "no transcript": ["--genome", "demo", "--transcript", "ENST9"],
-    "no list": ["nothing.vcf", "--genome", "demo"],
-    "damaged list": ["cut.gz", "--genome", "demo"],
-}
-
-
-@pytest.mark.parametrize("case", CANNOT_START)
-def test_score_that_cannot_start_writes_nothing(case: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    (tmp_path / "list.txt").write_text("minigene-2139-G-A\n")
-    (tmp_path / "cut.gz").write_bytes(gzip.compress(b"minigene-2139-G-A\n")[:12])
-    (tmp_path / "s.tsv").write_text("earlier\n")
-    arguments = CANNOT_START[case]
-    arguments = arguments if arguments[0].endswith(("vcf", "gz")) else ["list.txt", *arguments]
-    assert main(["score", *arguments]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith("error: ")
-    assert main(["score", *arguments, "-o", "s.tsv"]) == 2
-    assert (tmp_path / "s.tsv").read_text() == "earlier\n"
-    assert sorted(path.name for path in tmp_path.glob("s.tsv*")) == ["s.tsv"]
-
-
-@pytest.mark.parametrize(("stop", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_score_that_is_stopped_says_where_its_rows_are(tmp_path: Path, stop: signal.Signals, status: int) -> None:
-    (tmp_path / "s.tsv").write_text("earlier\n")
-    with subprocess.Popen(
-        [sys.executable, "-m", "agentic_spliceai.cli", "score", "-", "--genome", "demo", "-o", "s.tsv"],
-        stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as child:  # fmt: skip
-        assert child.stdin is not None
-        assert child.stderr is not None
-        # Two chunks and a bit, and no end: it waits for more, with the rows of the full chunks written.
-        child.stdin.write("nonsense\n" * 150)
-        child.stdin.flush()
-        for _ in range(600):
-            if any(path.stat().st_size for path in tmp_path.glob("s.tsv.*")):
-                break
-            time.sleep(0.1)
-        child.send_signal(stop)
-        heard = child.stderr.read()
-        child.wait(20)
-    assert child.returncode == status
-    assert f"What was done is in {tmp_path / 's.tsv.partial'}." in heard
-    assert "Traceback" not in heard
-    assert (tmp_path / "s.tsv").read_text() == "earlier\n"
-    assert (tmp_path / "s.tsv.partial").read_text().startswith("index\tinput\t")
-
-
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["version"]) == 0
     assert capsys.readouterr().out == f"agentic-spliceai {__version__}\n"
@@ -253,17 +145,6 @@ def test_models_that_are_missing_say_how_to_get_them(
         assert "pip install 'agentic-spliceai[spliceai]' or `make spliceai`" in rows["spliceai"]["how_to_get"]
     assert main(["models", "list"]) == 0
     assert "downloaded at first use" in capsys.readouterr().out
-
-
-def test_score_shows_progress_unless_quiet(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("agentic_spliceai.orchestration.progress._SECONDS_BETWEEN_LINES", 0)
-    (tmp_path / "x.txt").write_text("nonsense\n")
-    assert main(["score", "x.txt", "--genome", "demo", "-o", "x.tsv"]) == 0
-    assert capsys.readouterr().err.startswith("  1 inputs, ")
-    assert main(["score", "x.txt", "--genome", "demo", "-o", "x.tsv", "--quiet"]) == 0
-    assert capsys.readouterr().err == ""
 
 
 def test_another_contig_on_the_demo_says_which_genome_to_give(capsys: pytest.CaptureFixture[str]) -> None:

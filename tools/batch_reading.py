@@ -2,25 +2,104 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import shutil
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
 from agentic_spliceai.splice_engine.errors import ResourceError
+from agentic_spliceai.splice_engine.genome.text_files import numbered_lines
 from agentic_spliceai.tools.batch_types import BatchInput
 
 if TYPE_CHECKING:
     from agentic_spliceai.splice_engine.genome.types import GenomeBuild
 
 _GZIP = b"\x1f\x8b"
-_VCF_SUFFIXES = (".vcf", ".vcf.gz", ".vcf.bgz")
+VCF_SUFFIXES = (".vcf", ".vcf.gz", ".vcf.bgz")
 _VCF_HEADER = "##fileformat=VCF"
+_LIST = "the list of variants"
+_COUNTED = 16 << 20
+"""Bytes of a file whose inputs are counted; what follows is taken to be like them."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What variants are read from.
+
+    Attributes
+    ----------
+    is_vcf
+        Whether it is a VCF; else it has one variant a line.
+    path
+        A file that can be read again; None for a stream.
+    stream
+        Its lines, where it is one.
+    """
+
+    is_vcf: bool
+    path: Path | None
+    stream: Iterable[tuple[int, str]] = ()
+
+    def inputs(self, build: GenomeBuild | None = None) -> Iterator[BatchInput]:
+        """Yield its variants: of a file always, of a stream once; raises as `read_inputs`."""
+        if self.path is None:
+            return _from_lines(self.stream)
+        if self.is_vcf:
+            return _first_at_once(_read_vcf(self.path, build))
+        return _first_at_once(_from_lines(numbered_lines(self.path, ResourceError, _LIST)))
+
+
+@contextmanager
+def opened_source(source: str, stdin: TextIO | None = None) -> Iterator[Source]:
+    """Open a VCF, or a text file with one variant a line; `-` reads standard input.
+
+    A VCF, or whatever is gzipped, is read from standard input to its end first, into a file that can be read again.
+
+    Raises
+    ------
+    ResourceError
+        If it cannot be read.
+    """
+    if source != "-":
+        path = Path(source).expanduser()
+        with _seekable(path) as file:
+            yield Source(path.name.lower().endswith(VCF_SUFFIXES) or _begins_as_vcf(file), file)
+        return
+    stream = stdin or _standard_input()
+    zipped = _zipped(stream)
+    first = "" if zipped else stream.readline()
+    if zipped is None and not first.startswith(_VCF_HEADER):
+        yield Source(False, None, enumerate(chain([first], stream), 1))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / ("standard-input.gz" if zipped else "standard-input")
+        with path.open("wb") as handle:
+            if zipped is not None:
+                shutil.copyfileobj(zipped, handle)
+            else:
+                handle.writelines(line.encode("utf-8", "surrogateescape") for line in chain([first], stream))
+        yield Source(_begins_as_vcf(path), path)
+
+
+@contextmanager
+def _seekable(path: Path) -> Iterator[Path]:
+    """Yield the file itself, or what a pipe holds."""
+    if not path.exists() or path.is_file() or path.is_dir():
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        with path.open("rb") as given, copy.open("wb") as handle:
+            shutil.copyfileobj(given, handle)
+        yield copy
 
 
 def read_inputs(source: str, build: GenomeBuild | None = None, stdin: TextIO | None = None) -> Iterator[BatchInput]:
@@ -33,18 +112,48 @@ def read_inputs(source: str, build: GenomeBuild | None = None, stdin: TextIO | N
     ResourceError
         At once if the file cannot be read; from the iterator where it turns out to be damaged further on.
     """
-    if source == "-":
-        stream = stdin or _standard_input()
-        zipped = _zipped(stream)
-        return _first_at_once(_read_zipped(zipped, build)) if zipped else _read_stream(stream, build)
-    path = Path(source).expanduser()
-    if path.name.lower().endswith(_VCF_SUFFIXES) or _begins_as_vcf(path):
-        inputs = _read_vcf(path, build)
-    else:
-        from agentic_spliceai.splice_engine.genome.text_files import numbered_lines
+    inputs = _read(source, build, stdin)
+    # Somebody may still be typing the first line.
+    waits = source == "-" and _zipped(stdin or _standard_input()) is None
+    return inputs if waits else _first_at_once(inputs)
 
-        inputs = _from_lines(numbered_lines(path, ResourceError, "the list of variants"))
-    return _first_at_once(inputs)
+
+def count_inputs(source: Source) -> tuple[int, bool]:
+    """Return how many inputs a file has, and whether that was counted: of a large one only the beginning is read.
+
+    Raises
+    ------
+    ResourceError
+        If it cannot be read.
+    """
+    if source.path is None:
+        raise ValueError("a stream cannot be counted")
+    size = source.path.stat().st_size
+    found = 0
+    with source.path.open("rb") as raw:
+        zipped = raw.read(2) == _GZIP
+        raw.seek(0)
+        opened: BinaryIO = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if zipped else raw
+        try:
+            for line in opened:
+                if line.strip() and not line.startswith(b"#"):
+                    found += _alleles_of(line) if source.is_vcf else 1
+                if raw.tell() > _COUNTED and raw.tell() < size:
+                    return round(found * size / raw.tell()), False
+        except (EOFError, OSError, zlib.error):
+            # What reads it for its variants says so.
+            return found, False
+    return found, True
+
+
+def _alleles_of(line: bytes) -> int:
+    fields = line.split(b"\t", 5)
+    return fields[4].count(b",") + 1 if len(fields) > 4 else 1
+
+
+def _read(source: str, build: GenomeBuild | None, stdin: TextIO | None) -> Iterator[BatchInput]:
+    with opened_source(source, stdin) as opened:
+        yield from opened.inputs(build)
 
 
 def _first_at_once(inputs: Iterator[BatchInput]) -> Iterator[BatchInput]:
@@ -76,37 +185,14 @@ def _standard_input() -> TextIO:
     return sys.stdin
 
 
-def _read_stream(stream: TextIO, build: GenomeBuild | None) -> Iterator[BatchInput]:
-    first = stream.readline()
-    if not first.startswith(_VCF_HEADER):
-        yield from _from_lines(enumerate(chain([first], stream), 1))
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "stdin.vcf"
-        with path.open("w", encoding="utf-8", errors="surrogateescape") as handle:
-            handle.write(first)
-            shutil.copyfileobj(stream, handle)
-        yield from _read_vcf(path, build)
-
-
 def _zipped(stream: TextIO) -> BinaryIO | None:
     """Return the bytes behind a stream that has not been read from, if they are gzipped."""
     binary = getattr(stream, "buffer", None)
     return binary if isinstance(binary, io.BufferedReader) and binary.peek(2)[:2] == _GZIP else None
 
 
-def _read_zipped(stream: BinaryIO, build: GenomeBuild | None) -> Iterator[BatchInput]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "stdin.gz"
-        with path.open("wb") as handle:
-            shutil.copyfileobj(stream, handle)
-        yield from read_inputs(str(path), build)
-
-
 def _begins_as_vcf(path: Path) -> bool:
-    from agentic_spliceai.splice_engine.genome.text_files import numbered_lines
-
-    first = next(numbered_lines(path, ResourceError, "the list of variants"), (1, ""))
+    first = next(numbered_lines(path, ResourceError, _LIST), (1, ""))
     return first[1].startswith(_VCF_HEADER)
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TextIO
 
 from agentic_spliceai.splice_engine.base_layer.results import SpliceDelta
 from agentic_spliceai.splice_engine.errors import SettingError
+from agentic_spliceai.splice_engine.meta_layer.results import VariantPrediction
+from agentic_spliceai.tools.batch_reading import VCF_SUFFIXES
 from agentic_spliceai.tools.batch_types import BatchResult, BatchSummary
+from agentic_spliceai.tools.batch_writing import Piece, StreamSink, write_pieces
 from agentic_spliceai.tools.plain_text import table_cell
 from agentic_spliceai.tools.result_file import result_file
 
-OutputFormat = Literal["tsv", "jsonl"]
+TextFormat = Literal["tsv", "jsonl"]
+OutputFormat = Literal["tsv", "jsonl", "vcf"]
 
 _KINDS = ("acceptor_gain", "acceptor_loss", "donor_gain", "donor_loss")
 COLUMNS = (
@@ -38,10 +42,25 @@ COLUMNS = (
     "reason",
     "advice",
 )
+META_COLUMNS = (
+    "meta_probability",
+    "meta_probability_low",
+    "meta_probability_high",
+    "meta_threshold",
+    "meta_call",
+    "meta_donor",
+    "meta_acceptor",
+    "meta_inclusion",
+    "meta_site",
+    "meta_caveats",
+    "meta_card_sha256",
+    "meta_reason_code",
+    "meta_reason",
+)
 
 
 def write_results(
-    results: Iterable[BatchResult], output: str | None, output_format: OutputFormat, *, masked: bool
+    results: Iterable[BatchResult], output: str | None, output_format: TextFormat, *, masked: bool
 ) -> BatchSummary:
     """Write results as they come, one line a gene, or one with the reason; to standard output where `output` is None.
 
@@ -54,19 +73,57 @@ def write_results(
     SettingError
         If the file cannot be written.
     """
-    summary = BatchSummary()
+    writer = RowWriter(output_format, masked=masked)
     with _opened(output) as handle:
-        table = csv.writer(handle, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
-        if output_format == "tsv":
-            table.writerow(COLUMNS)
+        return write_pieces(writer.header(), writer.pieces(results), StreamSink(handle))
+
+
+@dataclass(frozen=True)
+class RowWriter:
+    """A table, or JSON lines.
+
+    Attributes
+    ----------
+    output_format
+        Which.
+    masked
+        Which scores a table shows; JSON lines have both.
+    meta
+        Whether there is a trained meta-layer, and columns for what it says.
+    """
+
+    output_format: TextFormat
+    masked: bool
+    meta: bool = False
+
+    def header(self) -> str:
+        """Return the first line, if there is one."""
+        return _line([*COLUMNS, *(META_COLUMNS if self.meta else ())]) if self.output_format == "tsv" else ""
+
+    def options(self) -> dict[str, str]:
+        """Return what decides the text beside the scores: nothing."""
+        return {}
+
+    def pieces(self, results: Iterable[BatchResult], done: int = 0) -> Iterator[Piece]:
+        """Yield the lines of each result; how many were done before makes no difference."""
         for result in results:
-            summary.add([result])
-            if output_format == "tsv":
-                table.writerows(_rows(result, masked))
+            if self.output_format == "tsv":
+                yield Piece("".join(map(_line, self._rows(result))), [result])
             else:
-                handle.write(json.dumps(result.model_dump(mode="json"), ensure_ascii=False) + "\n")
-            handle.flush()
-    return summary
+                content = result.model_dump(mode="json", exclude=None if self.meta else {"meta"})
+                yield Piece(json.dumps(content, ensure_ascii=False) + "\n", [result])
+
+    def _rows(self, result: BatchResult) -> Iterator[list[object]]:
+        variant = table_cell(str(result.variant)) if result.variant else ""
+        head = [result.index, table_cell(result.text), result.record or "", table_cell(result.id), variant]
+        if result.not_scored is not None:
+            reason = result.not_scored
+            empty = [""] * (len(COLUMNS) - len(head) - 3)
+            nothing = [""] * len(META_COLUMNS) if self.meta else []
+            yield [*head, *empty, reason.code, table_cell(reason.message), table_cell(reason.advice), *nothing]
+        for number, delta in enumerate(result.deltas):
+            said = _meta_cells(result.meta[number]) if self.meta else []
+            yield [*head, *_cells(delta, self.masked), "", "", "", *said]
 
 
 def format_of(output: str | None) -> OutputFormat:
@@ -77,23 +134,17 @@ def format_of(output: str | None) -> OutputFormat:
     SettingError
         If the suffix is another.
     """
+    if output and output.lower().endswith(VCF_SUFFIXES):
+        return "vcf"
     suffix = Path(output).suffix.lower() if output else ".tsv"
     if suffix in (".tsv", ".txt"):
         return "tsv"
     if suffix in (".jsonl", ".ndjson"):
         return "jsonl"
-    raise SettingError(f"cannot write {output}: the suffix {suffix!r} is unknown.", "Use .tsv or .jsonl, or --format.")
-
-
-def _rows(result: BatchResult, masked: bool) -> Iterator[list[object]]:
-    variant = table_cell(str(result.variant)) if result.variant else ""
-    head = [result.index, table_cell(result.text), result.record or "", table_cell(result.id), variant]
-    if result.not_scored is not None:
-        reason = result.not_scored
-        empty = [""] * (len(COLUMNS) - len(head) - 3)
-        yield [*head, *empty, reason.code, table_cell(reason.message), table_cell(reason.advice)]
-    for delta in result.deltas:
-        yield [*head, *_cells(delta, masked), "", "", ""]
+    raise SettingError(
+        f"cannot write {output}: the suffix {suffix!r} is unknown.",
+        "Use .vcf, .vcf.gz, .tsv or .jsonl, or --format.",
+    )
 
 
 def _cells(delta: SpliceDelta, masked: bool) -> list[object]:
@@ -106,6 +157,40 @@ def _cells(delta: SpliceDelta, masked: bool) -> list[object]:
     names = [table_cell(text) for text in (delta.gene_id, delta.gene_name, str(delta.strand), delta.transcript_id)]
     head = [*names, f"{scores.max_score:.4f}"]
     return [*head, *changes, delta.provenance.predictor, delta.provenance.version, "true" if masked else "false"]
+
+
+def _meta_cells(said: VariantPrediction) -> list[object]:
+    triage, delta, reason = said.triage, said.delta, said.not_scored
+    caveats = dict.fromkeys([*(triage.caveats if triage else ()), *(delta.caveats if delta else ())])
+    card = (triage and triage.model_card_sha256) or (delta and delta.model_card_sha256) or ""
+    numbers = [
+        *((triage.probability, triage.probability_low, triage.probability_high) if triage else (None,) * 3),
+        triage.threshold if triage else None,
+        *((delta.donor, delta.acceptor, delta.inclusion) if delta else (None,) * 3),
+    ]
+    cells = ["" if number is None else f"{number:.4f}" for number in numbers]
+    return [
+        *cells[:4],
+        meta_call(said),
+        *cells[4:],
+        (delta and delta.site) or "",
+        table_cell("; ".join(caveats)),
+        card,
+        reason.code if reason else "",
+        table_cell(reason.message) if reason else "",
+    ]
+
+
+def meta_call(said: VariantPrediction) -> str:
+    """Return `altering`, `not_altering`, or nothing where there is no probability or no threshold."""
+    triage = said.triage
+    if triage is None or triage.probability is None or triage.threshold is None:
+        return ""
+    return "altering" if triage.probability >= triage.threshold else "not_altering"
+
+
+def _line(cells: Iterable[object]) -> str:
+    return "\t".join(map(str, cells)) + "\n"
 
 
 def _opened(output: str | None) -> AbstractContextManager[TextIO]:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from agentic_spliceai.splice_engine.base_layer.results import VariantResult
 from agentic_spliceai.splice_engine.errors import NotScored
+from agentic_spliceai.splice_engine.meta_layer.results import VariantPrediction
 
 if TYPE_CHECKING:
     from agentic_spliceai.splice_engine.genome.variant_parsing import RawVariant
@@ -53,6 +54,10 @@ class BatchResult(VariantResult):
 
     record: int = Field(default=0, ge=0, description="1-based number of the VCF's record, or of the list's line.")
     id: str = Field(default="", description="The VCF's ID column; empty where it has none.")
+    meta: tuple[VariantPrediction, ...] = Field(
+        default=(),
+        description="What a trained meta-layer says, one a gene in the order of `deltas`; empty without one.",
+    )
 
 
 @dataclass

@@ -36,7 +36,7 @@ def refuse_to_overwrite(output: str | None, given: Mapping[str, str | None]) -> 
     if output is None:
         return
     path = Path(output).expanduser()
-    partial = _partial(path)
+    partial = part_of(path)
     for what, source in given.items():
         if source is not None and _same_file(path, source):
             raise SettingError(f"cannot write {output}: it is the {what}.", _ADVICE)
@@ -58,47 +58,61 @@ def result_file(output: str) -> Iterator[TextIO]:
     """
     path = Path(output).expanduser()
     try:
-        replaceable = path.is_file() or not path.exists()
+        replaceable = is_replaceable(output)
         # A link goes on pointing to where it did: the file behind it is replaced.
         target = Path(os.path.realpath(path)) if replaceable else path
         # A name of its own: two runs with one output must not write into each other's file.
         growing = target.with_name(f"{target.name}.{secrets.token_hex(4)}.partial") if replaceable else target
-        handle = growing.open("x" if replaceable else "w", encoding="utf-8", newline="")
+        handle = growing.open("x" if replaceable else "w", encoding="utf-8", errors="surrogateescape", newline="")
     except OSError as error:
-        raise _cannot_write(output, error) from error
+        raise cannot_write(output, error) from error
     try:
         with handle:
             yield handle
         if replaceable:
-            _put_in_place(growing, target, output)
+            put_in_place(growing, target, output)
     except BaseException as error:
-        known = _cannot_write(output, error) if isinstance(error, OSError) and error.errno in _NO_ROOM else error
+        known = cannot_write(output, error) if isinstance(error, OSError) and no_room(error) else error
         if replaceable:
             left = growing
             # Where it cannot get the short name, it keeps its own, and the note says that one.
             with contextlib.suppress(OSError):
-                left = growing.replace(_partial(target))
+                left = growing.replace(part_of(target))
             known.add_note(f"What was done is in {left}.")
         if known is error:
             raise
         raise known from error
 
 
-def _partial(path: Path) -> Path:
+def is_replaceable(output: str) -> bool:
+    """Whether it is a regular file, or nothing yet; not a pipe or a device, which can only be written into."""
+    path = Path(output).expanduser()
+    return path.is_file() or not path.exists()
+
+
+def part_of(path: Path) -> Path:
+    """Return where a file is written that is not whole yet."""
     return path.parent / f"{path.name}.partial"
 
 
-def _put_in_place(growing: Path, target: Path, output: str) -> None:
+def put_in_place(growing: Path, target: Path, output: str) -> None:
+    """Let a whole file take the place of an earlier one, with its permissions; `output` is how the user calls it."""
     try:
         if target.exists():
             shutil.copymode(target, growing)
         growing.replace(target)
     except OSError as error:
-        raise _cannot_write(output, error) from error
+        raise cannot_write(output, error) from error
 
 
-def _cannot_write(output: str, error: OSError) -> SettingError:
+def cannot_write(output: str, error: OSError) -> SettingError:
+    """Return the error that says why there is no result."""
     return SettingError(f"cannot write {output}: {error.strerror}.", _ADVICE)
+
+
+def no_room(error: OSError) -> bool:
+    """Whether the disk, or what the user may have of it, is full."""
+    return error.errno in _NO_ROOM
 
 
 def _same_file(path: Path, source: str) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, TextIO, TypeVar
+from typing import TYPE_CHECKING, TextIO
 
 from agentic_spliceai.orchestration.events import (
     RunObserver,
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 _SECONDS_BETWEEN_LINES = 10.0
-_SECONDS_BETWEEN_DRAWINGS = 0.2
-_CLEAR = "\r\x1b[K"
-
-Item = TypeVar("Item")
 
 
 class ProgressDisplay(RunObserver):
@@ -51,38 +47,6 @@ def progress_display(*, quiet: bool, stream: TextIO | None = None) -> ProgressDi
     if quiet:
         return ProgressDisplay()
     return LiveProgress() if stream.isatty() else PlainProgress(stream)
-
-
-def counted(
-    items: Iterable[Item], stream: TextIO, *, clock: Callable[[], float] = time.monotonic
-) -> Generator[Item, None, None]:
-    """Pass items on and say how many there were so far, and how fast.
-
-    Parameters
-    ----------
-    items
-        What is made one after the other.
-    stream
-        On a terminal one line is drawn over and removed at the end; elsewhere there is a line every ten seconds.
-    clock
-        Seconds.
-    """
-    live = stream.isatty()
-    pause = _SECONDS_BETWEEN_DRAWINGS if live else _SECONDS_BETWEEN_LINES
-    begin = last = clock()
-    try:
-        for number, item in enumerate(items, 1):
-            now = clock()
-            if now - last >= pause:
-                last = now
-                text = f"  {number} inputs, {number / (now - begin):.1f} a second"
-                stream.write(f"\r{text}\x1b[K" if live else f"{text}\n")
-                stream.flush()
-            yield item
-    finally:
-        if live:
-            stream.write(_CLEAR)
-            stream.flush()
 
 
 class PlainProgress(ProgressDisplay):

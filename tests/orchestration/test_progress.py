@@ -12,7 +12,7 @@ from rich.console import Console
 from agentic_spliceai.orchestration.askers import approve_all
 from agentic_spliceai.orchestration.errors import PausedRun
 from agentic_spliceai.orchestration.events import Step
-from agentic_spliceai.orchestration.progress import LiveProgress, PlainProgress, counted, progress_display
+from agentic_spliceai.orchestration.progress import LiveProgress, PlainProgress, progress_display
 from agentic_spliceai.orchestration.runner import run_graph
 from agentic_spliceai.splice_engine.errors import InvalidVariantError
 from agentic_spliceai.tools.interaction import Answer, Question, ToolProgress
@@ -75,23 +75,6 @@ def test_quiet_is_silent(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> 
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
-
-
-def test_a_count_is_a_line_every_ten_seconds_in_a_log() -> None:
-    stream, clock = io.StringIO(), iter(range(0, 100, 2))
-    assert list(counted(range(12), stream, clock=lambda: next(clock))) == list(range(12))
-    assert stream.getvalue().splitlines() == ["  5 inputs, 0.5 a second", "  10 inputs, 0.5 a second"]
-
-
-def test_a_count_is_live_on_a_terminal_and_leaves_nothing() -> None:
-    stream, clock = Terminal(), iter(range(100))
-    counter = counted(range(3), stream, clock=lambda: next(clock))
-    next(counter)
-    next(counter)
-    assert "\n" not in stream.getvalue()
-    assert stream.getvalue().endswith("\r  2 inputs, 1.0 a second\x1b[K")
-    counter.close()
-    assert stream.getvalue().endswith("\r\x1b[K")
 
 
 def test_items_and_questions_in_plain_lines(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from agentic_spliceai.splice_engine.errors import (
@@ -74,6 +75,12 @@ def iter_vcf(path: Path | str, build: GenomeBuild | None = None) -> Iterator[Vcf
         yield from _alleles(record, number, line, build)
 
 
+def iter_vcf_records(path: Path | str, build: GenomeBuild | None = None) -> Iterator[tuple[VcfAllele, ...]]:
+    """Yield the alleles of each record together, at least one; arguments and errors are those of `iter_vcf`."""
+    for _, alleles in groupby(iter_vcf(path, build), key=lambda allele: allele.record):
+        yield tuple(alleles)
+
+
 def read_vcf_header(path: Path | str) -> list[str]:
     """Return the lines before the first record, `#CHROM` included, without line ends; raises as `iter_vcf`."""
     header: list[str] = []
@@ -85,7 +92,8 @@ def read_vcf_header(path: Path | str) -> list[str]:
 
 
 def _alleles(record: int, number: int, line: str, build: GenomeBuild | None) -> Iterator[VcfAllele]:
-    fields = line.split("\t")
+    # A cohort's samples are not looked at.
+    fields = line.split("\t", 8)
     why = ""
     if len(fields) < 5:
         why = f"it has {len(fields)} tab-separated columns, and a record has at least 5"

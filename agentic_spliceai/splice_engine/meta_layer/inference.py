@@ -169,6 +169,16 @@ class MetaPredictor:
             return self.card.sha256
         return hashlib.sha256("".join(card.sha256 for card in self.cards).encode()).hexdigest()
 
+    @property
+    def can_triage(self) -> bool:
+        """Whether the model was trained for what `triage` says."""
+        return self.task in _TRIAGE
+
+    @property
+    def can_predict_delta(self) -> bool:
+        """Whether the model was trained for what `predict_delta` says."""
+        return self.task in _DELTA
+
     # -- sites -------------------------------------------------------------------------------------------------------
 
     def recalibrate(
