@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 from weakref import WeakKeyDictionary
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from agentic_spliceai.splice_engine.base_layer.fourier import TiledTransform, transform
 from agentic_spliceai.splice_engine.base_layer.network import ResidualUnit, SpliceNetwork
+from agentic_spliceai.splice_engine.base_layer.threads import run_side_by_side
 
 _WIDE = {torch.float32: 11, torch.bfloat16: 21}
 """Width from which the transform is faster, by number format; measured in `fourier`."""
@@ -222,6 +224,17 @@ def fold(network: SpliceNetwork, *, dtype: torch.dtype = torch.float32) -> Folde
     if dtype not in known or known[dtype][0] != state:
         known[dtype] = state, _fold(network, dtype)
     return known[dtype][1]
+
+
+def fold_all(networks: Sequence[SpliceNetwork], *, dtype: torch.dtype = torch.float32) -> list[FoldedNetwork]:
+    """Fold networks side by side; see `fold`."""
+    folded: dict[int, FoldedNetwork] = {}
+
+    def one(number: int) -> None:
+        folded[number] = fold(networks[number], dtype=dtype)
+
+    run_side_by_side([partial(one, number) for number in range(len(networks))], torch.device("cpu"))
+    return [folded[number] for number in range(len(networks))]
 
 
 def _fold(network: SpliceNetwork, dtype: torch.dtype) -> FoldedNetwork:

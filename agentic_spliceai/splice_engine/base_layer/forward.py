@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from agentic_spliceai.splice_engine.base_layer.folding import fold
+from agentic_spliceai.splice_engine.base_layer.folding import FoldedNetwork, fold_all
 from agentic_spliceai.splice_engine.base_layer.network import SpliceNetwork
 from agentic_spliceai.splice_engine.base_layer.results import Precision
 from agentic_spliceai.splice_engine.base_layer.threads import run_side_by_side
@@ -47,7 +47,7 @@ def whole_logits(
     batch, length = one_hot.shape[:2]
     step = max(1, _POSITIONS_PER_PASS // length)
     logits: FloatArray = np.empty((batch, len(networks), length - networks[0].spec.context, 3), dtype=np.float32)
-    forwards = [_forward(network, precision) for network in networks]
+    forwards = _forwards(networks, precision)
     tasks = [
         partial(_fill, logits[at : at + step, member], forward, one_hot[at : at + step], network.final.weight.device)
         for at in range(0, batch, step)
@@ -57,12 +57,22 @@ def whole_logits(
     return logits
 
 
-def _forward(network: SpliceNetwork, precision: Precision) -> Callable[[Tensor], Tensor]:
-    """Return a function from one-hot [B, L + context, 4] to logits [B, L, 3]."""
-    if type(network) is not SpliceNetwork:
-        return lambda x: network(x.transpose(1, 2).contiguous()).transpose(1, 2)
-    folded = fold(network, dtype=DTYPES[precision])
-    return lambda x: folded.logits(folded.first_layer(x))
+def _forwards(networks: Sequence[SpliceNetwork], precision: Precision) -> list[Callable[[Tensor], Tensor]]:
+    """Return functions from one-hot [B, L + context, 4] to logits [B, L, 3]."""
+
+    def whole(network: SpliceNetwork, x: Tensor) -> Tensor:
+        logits: Tensor = network(x.transpose(1, 2).contiguous()).transpose(1, 2)
+        return logits
+
+    def in_parts(folded: FoldedNetwork, x: Tensor) -> Tensor:
+        return folded.logits(folded.first_layer(x))
+
+    known = [network for network in networks if type(network) is SpliceNetwork]
+    folded = iter(fold_all(known, dtype=DTYPES[precision]))
+    return [
+        partial(in_parts, next(folded)) if type(network) is SpliceNetwork else partial(whole, network)
+        for network in networks
+    ]
 
 
 def _fill(out: FloatArray, forward: Callable[[Tensor], Tensor], one_hot: FloatArray, device: torch.device) -> None:

@@ -18,7 +18,7 @@ import torch
 
 from agentic_spliceai.splice_engine.base_layer.activations import ReferenceActivations, kept_bytes
 from agentic_spliceai.splice_engine.base_layer.cones import EditShape, longest_layer
-from agentic_spliceai.splice_engine.base_layer.folding import FoldedNetwork, fold
+from agentic_spliceai.splice_engine.base_layer.folding import FoldedNetwork, fold_all
 from agentic_spliceai.splice_engine.base_layer.forward import DTYPES, FloatArray
 from agentic_spliceai.splice_engine.base_layer.network import SpliceNetwork
 from agentic_spliceai.splice_engine.base_layer.regions import (
@@ -108,7 +108,7 @@ class IncrementalScorer:
         *,
         at_once: AtOnce | None = None,
     ) -> None:
-        self._networks = [fold(network, dtype=DTYPES[precision]) for network in networks]
+        self._networks = fold_all(networks, dtype=DTYPES[precision])
         if len({network.halos for network in self._networks}) != 1:
             raise ValueError("members of one ensemble have the same shape")
         self._context = 2 * self._networks[0].half_context
