@@ -29,6 +29,7 @@ _MODULES = (
     "record_run",
     "interpret_variant",
     "saturate_region",
+    "predict_tracks",
     "split_vcf",
     "triage_chunk",
     "join_triage",

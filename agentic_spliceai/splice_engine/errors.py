@@ -163,3 +163,9 @@ class MissingExtraError(SpliceEngineError):
     """An optional library is needed and not installed."""
 
     code = "missing_extra"
+
+
+class InvalidRegionError(SpliceEngineError):
+    """The text is no stretch of a contig."""
+
+    code = "invalid_region"

@@ -31,6 +31,7 @@ from agentic_spliceai.splice_engine.meta_layer.checkpoint import (
     CheckpointContent,
     ModelCard,
     load_checkpoint,
+    weights_digest,
 )
 from agentic_spliceai.splice_engine.meta_layer.config import DataConfig
 from agentic_spliceai.splice_engine.meta_layer.data.batches import IGNORE_INDEX, AffectedSite, EffectType
@@ -170,14 +171,9 @@ class MetaPredictor:
         return hashlib.sha256("".join(card.sha256 for card in self.cards).encode()).hexdigest()
 
     @property
-    def can_triage(self) -> bool:
-        """Whether the model was trained for what `triage` says."""
-        return self.task in _TRIAGE
-
-    @property
-    def can_predict_delta(self) -> bool:
-        """Whether the model was trained for what `predict_delta` says."""
-        return self.task in _DELTA
+    def weights_sha256(self) -> tuple[str, ...]:
+        """One digest a member, of its tensors and their names."""
+        return tuple(weights_digest(model) for model in self._models)
 
     # -- sites -------------------------------------------------------------------------------------------------------
 
@@ -297,7 +293,7 @@ class MetaPredictor:
             If the model is for another task, or was trained on another base model or other features.
         """
         self._require(_TRIAGE, "triage variants", base_model)
-        return self._variants(variants, genome, annotation, base_model, gene, triage=True)
+        return self._variants(variants, genome, annotation, base_model, gene, ("triage",))
 
     def predict_delta(
         self,
@@ -313,7 +309,25 @@ class MetaPredictor:
         Arguments, rows and errors are those of `triage`.
         """
         self._require(_DELTA, "predict deltas", base_model)
-        return self._variants(variants, genome, annotation, base_model, gene, triage=False)
+        return self._variants(variants, genome, annotation, base_model, gene, ("delta",))
+
+    def predict_variants(
+        self,
+        variants: Iterable[Variant | RawVariant | str],
+        genome: ReferenceGenome,
+        annotation: GeneAnnotation,
+        base_model: BaseModel,
+        *,
+        gene: str | None = None,
+    ) -> Iterator[VariantPrediction]:
+        """Say of each variant all that the model was trained for: what `triage` says, `predict_delta`, or both at once.
+
+        Arguments, rows and errors are those of `triage`.
+        """
+        self._require(tuple(dict.fromkeys(_TRIAGE + _DELTA)), "judge variants", base_model)
+        saying = {"triage": _TRIAGE, "delta": _DELTA}
+        wanted = tuple(what for what, tasks in saying.items() if self.task in tasks)
+        return self._variants(variants, genome, annotation, base_model, gene, wanted)
 
     def _variants(
         self,
@@ -322,14 +336,13 @@ class MetaPredictor:
         annotation: GeneAnnotation,
         base_model: BaseModel,
         gene: str | None,
-        *,
-        triage: bool,
+        wanted: Sequence[str],
     ) -> Iterator[VariantPrediction]:
         if any("features" in model.inputs for model in self._models):
             self._require_features(VARIANT_FEATURES)
         stream = enumerate(variants)
         while chunk := list(islice(stream, _CHUNK)):
-            yield from self._chunk(chunk, genome, annotation, base_model, gene, triage)
+            yield from self._chunk(chunk, genome, annotation, base_model, gene, wanted)
 
     def _chunk(
         self,
@@ -338,7 +351,7 @@ class MetaPredictor:
         annotation: GeneAnnotation,
         base_model: BaseModel,
         only: str | None,
-        triage: bool,
+        wanted: Sequence[str],
     ) -> Iterator[VariantPrediction]:
         rows: list[dict[str, Any]] = []
         queries: list[_Query] = []
@@ -367,14 +380,16 @@ class MetaPredictor:
         context = base_model.info.context
         inputs = genomic_inputs(queries, genome, annotation, context=context, window=GENOMIC_WINDOW)
         reasons = {i: item.reason for i, item in enumerate(inputs) if isinstance(item, RejectedInput)}
-        results = self._predict(inputs, base_model, triage) if len(reasons) < len(inputs) else {}
+        results = self._predict(inputs, base_model, wanted) if len(reasons) < len(inputs) else {}
         for row in rows:
             number = row.pop("query", None)
             if number is not None:
                 row |= {"not_scored": reasons[number]} if number in reasons else results[number]
             yield VariantPrediction(**row)
 
-    def _predict(self, inputs: Sequence[Any], base_model: BaseModel, triage: bool) -> dict[int, dict[str, Any]]:
+    def _predict(
+        self, inputs: Sequence[Any], base_model: BaseModel, wanted: Sequence[str]
+    ) -> dict[int, dict[str, Any]]:
         """Return the result of each input that has an example, by the input's number."""
         examples = build_examples(inputs, base_model, window=GENOMIC_WINDOW, center="variant")
         scores = []
@@ -382,9 +397,13 @@ class MetaPredictor:
             dataset = VariantDataset(examples, normalizer)
             scores.append(self._run(model, dataset.batch(range(len(dataset)))))
         caveats = self._caveats(examples)
-        made = self._triage_results(scores, caveats) if triage else self._delta_results(scores, caveats)
-        key = "triage" if triage else "delta"
-        return {i: {key: made[row]} for i, row in enumerate(examples.input_row.tolist()) if row >= 0}
+        makers = {"triage": self._triage_results, "delta": self._delta_results}
+        made: dict[str, Sequence[Any]] = {what: makers[what](scores, caveats) for what in wanted}
+        return {
+            i: {what: rows[row] for what, rows in made.items()}
+            for i, row in enumerate(examples.input_row.tolist())
+            if row >= 0
+        }
 
     def _caveats(self, examples: VariantExamples) -> list[tuple[str, ...]]:
         """Say of each example in what it lies outside of what the model was trained on."""
