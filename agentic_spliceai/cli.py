@@ -14,6 +14,7 @@ from agentic_spliceai.cli_db import add_db
 from agentic_spliceai.cli_graph import add_graph
 from agentic_spliceai.cli_jobs import add_jobs
 from agentic_spliceai.cli_meta import add_meta
+from agentic_spliceai.cli_predict import add_predict
 from agentic_spliceai.cli_score import add_score
 from agentic_spliceai.cli_tools import add_tools
 from agentic_spliceai.run import (
@@ -51,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_interpret(commands)
     add_score(commands)
+    add_predict(commands)
     run = commands.add_parser("run", help="run a workflow", description="Run a workflow.")
     add_arguments(run)
     # `run` and `interpret` handle their errors themselves, because `--json` changes how they are shown.
