@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from typing import TYPE_CHECKING
 
 from agentic_spliceai.splice_engine.base_layer.results import VariantResult
-from agentic_spliceai.splice_engine.errors import CheckpointError, NotScored
+from agentic_spliceai.splice_engine.errors import NotScored
 from agentic_spliceai.splice_engine.meta_layer.results import VariantPrediction
 from agentic_spliceai.tools.context import Resources, ToolContext
 from agentic_spliceai.tools.meta import base_model_of, find_meta_model
@@ -37,35 +38,22 @@ class MetaJudge:
         context = ToolContext(resources)
         predictor = find_meta_model(name, context)
         assert predictor is not None
-        if not (predictor.can_triage or predictor.can_predict_delta):
-            raise CheckpointError(
-                f"A model that was trained for {predictor.task} says nothing of variants.",
-                "Take one that was trained for triage or deltas.",
-            )
         self._predictor = predictor
         self._bundle = bundle
         self._base = base_model_of(predictor, context)
         # Whether the models fit together is said now, and not with the first variant.
-        ask = predictor.triage if predictor.can_triage else predictor.predict_delta
-        ask((), bundle.genome, bundle.annotation, self._base)
+        tuple(predictor.predict_variants((), bundle.genome, bundle.annotation, self._base))
         self.card_sha256 = predictor.card_sha256
 
     def judge(self, results: Sequence[VariantResult]) -> list[tuple[VariantPrediction, ...]]:
         """Return predictions, one a gene with scores, for each result."""
         scored = [result for result in results if result.deltas]
-        said: dict[tuple[int, str | None], VariantPrediction] = {}
         variants = [result.variant for result in scored if result.variant is not None]
-        place = self._bundle.genome, self._bundle.annotation, self._base
-        if variants and self._predictor.can_triage:
-            said = {(row.index, row.gene_id): row for row in self._predictor.triage(variants, *place)}
-        if variants and self._predictor.can_predict_delta:
-            for row in self._predictor.predict_delta(variants, *place):
-                triaged = said.get((row.index, row.gene_id))
-                both = triaged is not None and row.delta is not None and triaged.triage is not None
-                said[row.index, row.gene_id] = (
-                    triaged.model_copy(update={"delta": row.delta}) if both and triaged else row
-                )
-        number = iter(range(len(scored)))
+        said: dict[tuple[int, str | None], VariantPrediction] = {}
+        if variants:
+            rows = self._predictor.predict_variants(variants, self._bundle.genome, self._bundle.annotation, self._base)
+            said = {(row.index, row.gene_id): row for row in rows}
+        number = count()
         return [_of_genes(result, next(number), said) if result.deltas else () for result in results]
 
 

@@ -7,6 +7,7 @@ import logging
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -105,6 +106,9 @@ def _judges(args: TriageChunkArgs, context: ToolContext) -> _Judges:
     bundle = context.resources.genome(args.genome, args.annotation)
     info = context.resources.base_model(args.base_model, args.weights).info
     meta = find_meta_model(args.model, context)
+    if meta is not None:
+        # A model for something else is refused now.
+        meta.triage((), bundle.genome, bundle.annotation, base_model_of(meta, context))
     parts = [
         str(_ROWS_VERSION), __version__, args.chunk.sha256, bundle.genome.identity, bundle.annotation.digest,
         info.name, info.version, *info.weights_sha256, str(args.distance), str(args.masked),
@@ -133,38 +137,18 @@ def _rows(
         base_model=args.base_model,
         weights=args.weights,
         distance=args.distance,
+        meta_model=args.model if judges.meta is not None else None,
     )
-    judged = _judged(args, inputs, judges, context)
     for number, ((index, item), result) in enumerate(zip(inputs, results, strict=True)):
         if number % _PROGRESS_EVERY == 0:
             context.listen(ToolProgress(f"part {args.chunk.index + 1}", number, len(inputs)))
-        said = judged.get(number, {})
         head = {"index": index, "input": item.text, "record": item.record, "id": item.id}
         head["variant"] = str(result.variant) if result.variant else ""
         if result.not_scored is not None:
             yield TriageRow(**head, verdict=Verdict.NOT_JUDGED, **_reason(result.not_scored))
-        for delta in result.deltas:
+        for delta, said in zip_longest(result.deltas, result.meta):
             yield TriageRow(**head, **_base_cells(delta, args.masked), **_verdict(delta, said, judges, args.masked))
     context.listen(ToolProgress(f"part {args.chunk.index + 1}", len(inputs), len(inputs)))
-
-
-def _judged(
-    args: TriageChunkArgs, inputs: Sequence[tuple[int, BatchInput]], judges: _Judges, context: ToolContext
-) -> dict[int, dict[str | None, VariantPrediction]]:
-    """Return what the meta-layer says, by number of the input and gene; the gene is None for a whole input."""
-    if judges.meta is None:
-        return {}
-    numbers = [number for number, (_, item) in enumerate(inputs) if item.not_scored is None]
-    if not numbers:
-        return {}
-    bundle = context.resources.genome(args.genome, args.annotation)
-    given = [inputs[number][1] for number in numbers]
-    said: dict[int, dict[str | None, VariantPrediction]] = {}
-    for row in judges.meta.triage(
-        [item.raw or item.text for item in given], bundle.genome, bundle.annotation, base_model_of(judges.meta, context)
-    ):
-        said.setdefault(numbers[row.index], {})[row.gene_id] = row
-    return said
 
 
 def _base_cells(delta: SpliceDelta, masked: bool) -> dict[str, Any]:
@@ -178,23 +162,19 @@ def _base_cells(delta: SpliceDelta, masked: bool) -> dict[str, Any]:
     }
 
 
-def _verdict(
-    delta: SpliceDelta, said: dict[str | None, VariantPrediction], judges: _Judges, masked: bool
-) -> dict[str, Any]:
-    if judges.meta is None:
+def _verdict(delta: SpliceDelta, said: VariantPrediction | None, judges: _Judges, masked: bool) -> dict[str, Any]:
+    if said is None:
         score = (delta.masked if masked else delta.raw).max_score
         limits = judges.thresholds
         return {
             "verdict": judged_by_score(score, limits), "judged_by": "base_model", "threshold": limits.moderate,
         }  # fmt: skip
-    row = said.get(delta.gene_id) or said.get(None)
-    if row is None or row.triage is None or row.triage.probability is None:
-        reason = (row.not_scored if row else None) or NotScored(
+    triage = said.triage
+    if triage is None or triage.probability is None:
+        reason = said.not_scored or NotScored(
             code="not_judged", message=f"The meta-layer says nothing about {delta.gene_name}.", advice=""
         )
         return {"verdict": Verdict.NOT_JUDGED, **_reason(reason)}
-    triage = row.triage
-    assert triage.probability is not None
     cells = {
         "judged_by": "meta_layer",
         "probability": round(triage.probability, 6),

@@ -397,8 +397,11 @@ class MetaPredictor:
             dataset = VariantDataset(examples, normalizer)
             scores.append(self._run(model, dataset.batch(range(len(dataset)))))
         caveats = self._caveats(examples)
-        makers = {"triage": self._triage_results, "delta": self._delta_results}
-        made: dict[str, Sequence[Any]] = {what: makers[what](scores, caveats) for what in wanted}
+        made: dict[str, Sequence[Any]] = {}
+        if "triage" in wanted:
+            made["triage"] = self._triage_results(scores, caveats)
+        if "delta" in wanted:
+            made["delta"] = self._delta_results(scores, caveats)
         return {
             i: {what: rows[row] for what, rows in made.items()}
             for i, row in enumerate(examples.input_row.tolist())
