@@ -37,8 +37,8 @@ extras: $(VENV)/.core  ## what training and a chat on a language model need: mak
 demo: $(VENV)/.core  ## write the synthetic minigene again
 	$(BIN)/python -m agentic_spliceai.demo.minigene
 
-bench: $(VENV)/.dev  ## variants a second and start-up, beside the peers where they are installed
-	$(BIN)/python benchmarks/score_variants.py $(ARGS)
+bench: $(VENV)/.dev  ## variants and genes a second, beside the peers where they are installed
+	$(BIN)/python benchmarks/speed.py $(ARGS)
 
 # venv without its own pip also works where the system leaves ensurepip out; --python lets the outer pip install into it.
 $(VENV)/bin/python:

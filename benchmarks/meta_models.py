@@ -21,7 +21,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -35,6 +34,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from measuring import machine, table_head, table_row
 from torch import Tensor
 
 from agentic_spliceai.splice_engine.base_layer.registry import load_base_model
@@ -304,18 +304,10 @@ def measure_base(label: str, repeats: int, device: str) -> dict[str, Any]:
     return found
 
 
-def machine(threads: int, repeats: int, device: str) -> dict[str, Any]:
+def where(threads: int, repeats: int, device: str) -> dict[str, Any]:
     """Return what the figures were measured on."""
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        lines = (line.partition(":") for line in info.read_text(encoding="utf-8").splitlines())
-        name = next((value.strip() for key, _, value in lines if key.strip() == "model name"), name)
-    if device == "cuda":
-        name = torch.cuda.get_device_name()
-    return {
-        "device": name, "cores": os.cpu_count(), "threads": threads, "repeats": repeats, "torch": torch.__version__
-    }  # fmt: skip
+    name = {"processor": torch.cuda.get_device_name()} if device == "cuda" else {}
+    return machine() | name | {"threads": threads, "repeats": repeats}
 
 
 def render(rows: list[dict[str, Any]]) -> str:
@@ -331,13 +323,13 @@ def render(rows: list[dict[str, Any]]) -> str:
         "peak MiB",
         "context nt",
     )
-    lines = [f"| {' | '.join(head)} |", f"| --- | --- |{' ---: |' * (len(head) - 2)}"]
+    lines = [table_head(head, texts=2)]
     for row in rows:
         many = "–" if "ms_64" not in row else f"{row['ms_64']:.2f}"
         ratio = "–" if "ratio" not in row else f"{row['ratio']:.2f}"
+        figures = (f"{row['length']:,}", f"{row['parameters']:,}", f"{row['ms_1']:.1f}", many, ratio)
         lines.append(
-            f"| {row['name']} | {row['example']} | {row['length']:,} | {row['parameters']:,} | {row['ms_1']:.1f} "
-            f"| {many} | {ratio} | {row['peak_mib']:.0f} | {row['context']:,} |"
+            table_row((row["name"], row["example"], *figures, f"{row['peak_mib']:.0f}", f"{row['context']:,}"))
         )
     return "\n".join(lines)
 
@@ -384,13 +376,13 @@ def main() -> int:
     for row in rows:
         if "ms_64" in row:
             row["ratio"] = row["ms_64"] / rows[0]["ms_64"]
-    where = machine(arguments.threads, arguments.repeats, arguments.device)
+    about = where(arguments.threads, arguments.repeats, arguments.device)
     if arguments.json:
-        print(json.dumps({"machine": where, "reference": REFERENCE, "rows": rows}, indent=1))
+        print(json.dumps({"machine": about, "reference": REFERENCE, "rows": rows}, indent=1))
         return 0
     print(
-        f"{where['device']}, {where['cores']} cores, {where['threads']} threads, PyTorch {where['torch']}, float32, "
-        f"median of {where['repeats']}; ratio to {REFERENCE}\n"
+        f"{about['processor']}, {about['cores']} cores, {about['threads']} threads, PyTorch {about['torch']}, float32, "
+        f"median of {about['repeats']}; ratio to {REFERENCE}\n"
     )
     print(render(rows))
     return 0
