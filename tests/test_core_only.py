@@ -12,7 +12,7 @@ import pytest
 #: What the extras bring; a core installation has none of them.
 EXTRAS = (
     "sklearn", "scipy", "pandas", "lightning", "torchmetrics", "transformers", "langchain", "langchain_openai",
-    "fastmcp", "mlflow", "h5py",
+    "fastmcp", "mlflow", "h5py", "pyarrow", "pyBigWig",
 )  # fmt: skip
 
 BLOCK = f"""
