@@ -15,6 +15,7 @@ from agentic_spliceai.cli_graph import add_graph
 from agentic_spliceai.cli_jobs import add_jobs
 from agentic_spliceai.cli_meta import add_meta
 from agentic_spliceai.cli_predict import add_predict
+from agentic_spliceai.cli_saturate import add_saturate
 from agentic_spliceai.cli_score import add_score
 from agentic_spliceai.cli_tools import add_tools
 from agentic_spliceai.run import (
@@ -53,6 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_interpret(commands)
     add_score(commands)
     add_predict(commands)
+    add_saturate(commands)
     run = commands.add_parser("run", help="run a workflow", description="Run a workflow.")
     add_arguments(run)
     # `run` and `interpret` handle their errors themselves, because `--json` changes how they are shown.

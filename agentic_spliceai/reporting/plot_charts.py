@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +27,18 @@ _HEIGHT = 3.9
 
 @dataclass(frozen=True, eq=False)
 class Plot:
-    """A drawn figure, what a screen reader says of it, and its forms."""
+    """A drawn figure, what a screen reader says of it, and its forms; `tooltips` are texts by gid of an element."""
 
     figure: Figure
     title: str
     description: str
+    tooltips: Mapping[str, str] = field(default_factory=dict)
 
     def svg(self, prefix: str = "plot-") -> str:
         """Return an `svg` element whose ids start with `prefix`."""
         with drawing_settings():
             return figure_to_svg(
-                self.figure, prefix=prefix, title=self.title, description=self.description, tooltips={}
+                self.figure, prefix=prefix, title=self.title, description=self.description, tooltips=self.tooltips
             )
 
     def png(self, dpi: int = 200) -> bytes:

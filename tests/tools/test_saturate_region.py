@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from agentic_spliceai.splice_engine.errors import (
+    InvalidRegionError,
     OutsideGenesError,
     PositionOutOfRangeError,
     UnknownContigError,
@@ -63,9 +64,9 @@ def test_an_exon_comes_with_its_flanks(context: ToolContext) -> None:
     ("values", "error", "words"),
     [
         ({"region": "minigene:1300-3400"}, ToolArgumentError, "has 2,101 nt"),
-        ({"region": "here"}, ToolArgumentError, "is no region"),
-        ({"region": "minigene:20-10"}, ToolArgumentError, "does not begin before it ends"),
-        ({"region": "minigene:0-10"}, ToolArgumentError, "does not begin before it ends"),
+        ({"region": "here"}, InvalidRegionError, "is no region"),
+        ({"region": "minigene:20-10"}, InvalidRegionError, "does not begin before it ends"),
+        ({"region": "minigene:0-10"}, InvalidRegionError, "does not begin before it ends"),
         ({"region": "minigene:1-10"}, OutsideGenesError, "No gene"),
         ({"region": "minigene:900000-900010"}, PositionOutOfRangeError, "reaches past the end"),
         ({"region": "chr7:1-10"}, UnknownContigError, "chr7"),

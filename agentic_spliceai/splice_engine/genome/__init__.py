@@ -19,6 +19,7 @@ from agentic_spliceai.splice_engine.genome.normalization import normalize_varian
 from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
 from agentic_spliceai.splice_engine.genome.resolve import resolve_variant
 from agentic_spliceai.splice_engine.genome.sequence import BASES, one_hot, reverse_complement
+from agentic_spliceai.splice_engine.genome.snvs import snvs_of
 from agentic_spliceai.splice_engine.genome.transcript_map import TranscriptMap, TranscriptPosition
 from agentic_spliceai.splice_engine.genome.types import (
     Gene,
@@ -67,4 +68,5 @@ __all__ = [
     "refseq_build",
     "resolve_variant",
     "reverse_complement",
+    "snvs_of",
 ]
