@@ -273,10 +273,12 @@ class _Output:
                         writers.append(bigwig)
                     self._tracks[name, column, strand] = writers
             if "bed" in formats:
-                what = f"sites that {name} sees, from {options.threshold:g} on"
+                what = f"predicted sites ({name})"
                 line = _track_line("bed", f"{name}.sites", what) if options.track_lines else ""
                 path = self._new(f"{name}.sites.bed", what)
-                self._sites[name] = stack.enter_context(SitesWriter(path, [what, *header], line, options.threshold))
+                self._sites[name] = stack.enter_context(
+                    SitesWriter(path, [what, *_header(about, _site_rule(options))], line, options.threshold)
+                )
         columns = PositionColumns(options.floor, options.decimals)
         header = _header(about, _table_rule(options))
         what = "each gene's own probabilities, 1-based positions"
@@ -433,6 +435,10 @@ def _header(about: TrackProvenance, rule: str) -> list[str]:
 
 def _track_rule(options: TrackOptions) -> str:
     return f"{_rounding(options)}; where genes of a strand overlap, the highest probability stands"
+
+
+def _site_rule(options: TrackOptions) -> str:
+    return f"probability at least {options.threshold:g}; the score is 1000 times the probability"
 
 
 def _table_rule(options: TrackOptions) -> str:

@@ -9,8 +9,8 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from agentic_spliceai.splice_engine.errors import MissingExtraError
 from agentic_spliceai.splice_engine.tracks import CLASSES, GenePrediction
+from agentic_spliceai.tools.parquet import open_pyarrow
 from agentic_spliceai.tools.plain_text import table_cell
 from agentic_spliceai.tools.track_files import TextFile
 
@@ -116,7 +116,7 @@ class ParquetPositions:
     """
 
     def __init__(self, path: Path, header: Sequence[str], columns: PositionColumns) -> None:
-        self._arrow, self._parquet = _pyarrow()
+        self._arrow, self._parquet = open_pyarrow("ask for tsv")
         self._path = path
         self._about = {b"agentic_spliceai": "\n".join(header).encode()}
         self._columns = columns
@@ -160,15 +160,3 @@ class ParquetPositions:
             self._flush()
         if self._writer is not None:
             self._writer.close()
-
-
-def _pyarrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingExtraError(
-            "Writing Parquet needs pyarrow, which is not installed.",
-            "Install it: pip install 'agentic-spliceai[parquet]', or ask for tsv.",
-        ) from error
-    return pyarrow, pyarrow.parquet

@@ -19,7 +19,7 @@ import pysam
 import pytest
 
 from agentic_spliceai.splice_engine.base_layer.model import FloatArray, Prediction
-from agentic_spliceai.splice_engine.errors import MissingExtraError, SettingError
+from agentic_spliceai.splice_engine.errors import MissingExtraError
 from agentic_spliceai.splice_engine.tracks import Refused, find_targets, merge, predict_genes
 from agentic_spliceai.tools import track_run
 from agentic_spliceai.tools.context import ToolContext
@@ -27,7 +27,7 @@ from agentic_spliceai.tools.file_set import FileSet
 from agentic_spliceai.tools.interaction import ToolProgress
 from agentic_spliceai.tools.predict_tracks import NothingPredictedError
 from agentic_spliceai.tools.registry import default_registry
-from agentic_spliceai.tools.track_files import runs_of
+from agentic_spliceai.tools.track_files import BedGraphWriter, Runs, index_suffix, runs_of
 from agentic_spliceai.tools.track_run import FORMATS, TrackOptions, TracksSummary, write_tracks
 from tests.splice_engine.base_layer.toys import MotifModel
 from tests.splice_engine.tracks.toys import SITES, Toy, toy
@@ -172,7 +172,12 @@ def test_files_say_what_made_them(data: Toy, tmp_path: Path) -> None:
             assert word in heading
         assert f"#annotation_sha256: {data.annotation.digest}" in heading
         assert f"#genome_id: {data.genome.identity}" in heading
-        assert any(line.startswith("#values: rounded to 4 decimals; below 0.001 left out") for line in heading)
+        rule = (
+            "#values: probability at least 0.5"
+            if name.endswith(".bed")
+            else "#values: rounded to 4 decimals; below 0.001"
+        )
+        assert any(line.startswith(rule) for line in heading)
     document = json.loads((tmp_path / "t.json").read_text())
     assert document["provenance"]["weights_sha256"] == ["0" * 64]
     assert TracksSummary.model_validate_json((tmp_path / "t.json").read_text()) == summary
@@ -224,21 +229,14 @@ def test_a_stopped_run_goes_on_where_it_was_and_loses_no_earlier_file(data: Toy,
             assert path.read_bytes() == (whole / path.name).read_bytes(), path.name
 
 
-def test_two_runs_do_not_write_into_each_other(tmp_path: Path) -> None:
-    with FileSet(tmp_path, "x", {}), pytest.raises(SettingError, match="another run"), FileSet(tmp_path, "x", {}):
-        pass
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_what_is_read_is_never_replaced(tmp_path: Path) -> None:
-    source = tmp_path / "x.genes.tsv"
-    source.write_text("mine")
-    with (
-        pytest.raises(SettingError, match="it is the annotation"),
-        FileSet(tmp_path, "x", {"annotation": str(source)}) as files,
-    ):
-        files.growing("genes.tsv")
-    assert source.read_text() == "mine"
+def test_a_genome_with_very_long_contigs_gets_an_index_that_reaches_their_ends(tmp_path: Path) -> None:
+    far = 2**29 + 5
+    path = tmp_path / "x.bedgraph.gz"
+    with BedGraphWriter(path, ["long"], "", 4, longest=2**30) as track:
+        track.write("chr1", Runs(*(np.array([n]) for n in (far, far + 1, 9000))))
+    assert (tmp_path / f"x.bedgraph.gz.{index_suffix(2**30)}").exists()
+    with pysam.TabixFile(str(path), index=f"{path}.csi") as indexed:
+        assert list(indexed.fetch("chr1", far, far + 1)) == [f"chr1\t{far}\t{far + 1}\t0.9000"]
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from agentic_spliceai.splice_engine.base_layer.gene_tracks import score_gene
 from agentic_spliceai.splice_engine.base_layer.results import Precision
 from agentic_spliceai.splice_engine.errors import SettingError
 from agentic_spliceai.splice_engine.genome.types import Interval
+from agentic_spliceai.splice_engine.meta_layer.checkpoint import BaseProvenance, CheckpointContent, ModelCard
+from agentic_spliceai.splice_engine.meta_layer.inference import MetaPredictor
+from agentic_spliceai.splice_engine.meta_layer.models.registry import build_model
 from agentic_spliceai.splice_engine.tracks import (
     GenePrediction,
     GenePredictor,
@@ -181,6 +185,32 @@ def test_progress_is_heard_within_a_gene(data: Toy, monkeypatch: pytest.MonkeyPa
     heard: list[tuple[str, int]] = []
     predicted(data, "REV", "FWD", heard=lambda gene, done: heard.append((gene.gene_name, done)))
     assert heard == [(name, done) for name in ("FWD", "REV") for done in (120, 240, 300)]
+
+
+@pytest.mark.parametrize("name", ["FWD", "REV"])
+def test_recalibrated_values_stand_where_the_base_models_do(data: Toy, name: str, tmp_path: Path) -> None:
+    model, gene = network_model(), data.annotation.gene(name)
+    module = build_model("recalibrator")
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+    card = ModelCard(base=BaseProvenance.of(model.info), task=module.task)
+    meta = MetaPredictor([CheckpointContent(module, card)])
+    region = "chr1:120-149" if name == "FWD" else "chr1:405-434"  # where it is alone
+    store = PartStore(tmp_path)
+    (found,) = predicted(data, region, model=model, meta=meta, parts=store)
+    (plain,) = predicted(data, region, model=model, parts=store)
+    assert not plain.from_part  # another part than the one with recalibrated values
+    np.testing.assert_allclose(found.values.base, plain.values.base, atol=1e-6)
+    track = meta.recalibrate(gene, data.genome, model)
+    at = [track.positions.tolist().index(position + 1) for position in found.positions.tolist()]
+    assert found.values.recalibrated is not None
+    np.testing.assert_array_equal(found.values.recalibrated, track.probabilities[at, :2])
+    assert not np.allclose(found.values.recalibrated, found.values.base, atol=1e-3)
+    (again,) = predicted(data, region, model=model, meta=meta, parts=store)
+    assert again.from_part
+    np.testing.assert_array_equal(again.values.recalibrated, found.values.recalibrated)
 
 
 def test_a_meta_model_reads_full_precision_only(data: Toy) -> None:
