@@ -88,7 +88,7 @@ def _predict(arguments: argparse.Namespace) -> int:
     from agentic_spliceai.tools.interaction import nobody_listens
     from agentic_spliceai.tools.plain_text import json_text, printable
     from agentic_spliceai.tools.predict_tracks import TOOL
-    from agentic_spliceai.tools.track_run import KEPT
+    from agentic_spliceai.tools.track_types import KEPT
 
     folder, name = _place(arguments.output)
     args = TOOL.parse_args(

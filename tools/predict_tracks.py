@@ -13,7 +13,7 @@ from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.file_set import FileSet
 from agentic_spliceai.tools.meta import base_model_of, find_meta_model
 from agentic_spliceai.tools.spec import CostClass, PathAccess, SideEffect, ToolArgumentError, ToolModel, ToolSpec
-from agentic_spliceai.tools.track_run import TrackOptions, TracksSummary, write_tracks
+from agentic_spliceai.tools.track_types import TrackOptions, TracksSummary
 from agentic_spliceai.tools.types import WEIGHTS, GenomeArgs
 
 NAME = "tracks"
@@ -110,6 +110,7 @@ def run(args: PredictTracksArgs, context: ToolContext) -> PredictTracksResult:
         If genome, annotation, BED file or models cannot be opened, or do not belong together.
     """
     from agentic_spliceai.splice_engine.tracks import Refused, find_targets
+    from agentic_spliceai.tools.track_run import write_tracks
 
     meta = find_meta_model(args.meta_model, context)
     if meta is not None and args.base_model is None:

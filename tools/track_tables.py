@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -9,14 +10,12 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from agentic_spliceai.splice_engine.tracks import CLASSES, GenePrediction
+from agentic_spliceai.splice_engine.tracks import CLASSES, GenePrediction, GeneSpans, Refused
 from agentic_spliceai.tools.parquet import open_pyarrow
 from agentic_spliceai.tools.plain_text import table_cell
 from agentic_spliceai.tools.track_files import TextFile
 
 _GROUP = 200_000  # rows of a row group: small enough for memory, large enough to compress
-
-Column = tuple[str, Any]
 
 
 class PositionWriter(Protocol):
@@ -160,3 +159,57 @@ class ParquetPositions:
             self._flush()
         if self._writer is not None:
             self._writer.close()
+
+
+class GenesTable:
+    """One row a gene with its counts, or a target with its reason; `start` is 0-based.
+
+    Parameters
+    ----------
+    path
+        The file.
+    names
+        Predictors.
+    threshold
+        Probability from which a position is a site.
+    """
+
+    def __init__(self, path: Path, names: tuple[str, ...], threshold: float) -> None:
+        self._names = names
+        self._threshold = threshold
+        self._handle = path.open("w", encoding="utf-8", newline="")
+        self._table = csv.writer(
+            self._handle, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None
+        )
+        counts = [f"{name}_{what}" for name in names for what in ("sites", "annotated_found")]
+        self._counts = ("positions", "without_sequence", "annotated_sites", *counts)
+        place = ("target", "gene_id", "gene_name", "chrom", "start", "end", "strand")
+        self._table.writerow((*place, *self._counts, "reason_code", "reason", "advice"))
+
+    def add(self, prediction: GenePrediction) -> None:
+        """Add a gene with values."""
+        values, sites = prediction.values, prediction.sites()
+        known = ~np.isnan(values.base[:, 0])
+        counts = [int(known.sum()), int((~known).sum()), int(sites[known].sum())]
+        for given in values.tracks().values():
+            above = given >= self._threshold
+            counts += [int(above.sum()), int((above & sites).sum())]
+        self._table.writerow([*_place(prediction.spans.gene_name, prediction.spans), *counts, "", "", ""])
+
+    def refused(self, item: Refused) -> None:
+        """Add a reason."""
+        texts = (item.reason.code, item.reason.message, item.reason.advice)
+        self._table.writerow([*_place(item.target, item.gene), *[""] * len(self._counts), *map(table_cell, texts)])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._handle.close()
+
+
+def _place(target: str, gene: GeneSpans | None) -> list[object]:
+    if gene is None:
+        return [table_cell(target), *[""] * 6]
+    names = [table_cell(text) for text in (target, gene.gene_id, gene.gene_name, gene.contig)]
+    return [*names, gene.start, gene.end, str(gene.strand)]

@@ -21,14 +21,14 @@ import pytest
 from agentic_spliceai.splice_engine.base_layer.model import FloatArray, Prediction
 from agentic_spliceai.splice_engine.errors import MissingExtraError
 from agentic_spliceai.splice_engine.tracks import Refused, find_targets, merge, predict_genes
-from agentic_spliceai.tools import track_run
 from agentic_spliceai.tools.context import ToolContext
 from agentic_spliceai.tools.file_set import FileSet
 from agentic_spliceai.tools.interaction import ToolProgress
 from agentic_spliceai.tools.predict_tracks import NothingPredictedError
 from agentic_spliceai.tools.registry import default_registry
 from agentic_spliceai.tools.track_files import BedGraphWriter, Runs, index_suffix, runs_of
-from agentic_spliceai.tools.track_run import FORMATS, TrackOptions, TracksSummary, write_tracks
+from agentic_spliceai.tools.track_run import write_tracks
+from agentic_spliceai.tools.track_types import FORMATS, KEPT, TrackOptions, TracksSummary
 from tests.splice_engine.base_layer.toys import MotifModel
 from tests.splice_engine.tracks.toys import SITES, Toy, toy
 from tests.tools.toolbox import small_context
@@ -221,7 +221,7 @@ def test_a_stopped_run_goes_on_where_it_was_and_loses_no_earlier_file(data: Toy,
     model, heard = Stopping(after=99), list[ToolProgress]()
     summary, _ = write(data, folder, model=model, heard=heard, formats=("bedgraph.gz", "bed", "tsv"))
     assert (summary.genes, summary.genes_from_parts, model.calls) == (4, 2, 2)
-    assert heard[0] == ToolProgress(track_run.KEPT, 300, 1400)
+    assert heard[0] == ToolProgress(KEPT, 300, 1400)
     assert heard[-1].done == heard[-1].total == 1400
     assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in whole.iterdir())
     for path in folder.iterdir():
