@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from agentic_spliceai.splice_engine.genome.bundle import GenomeBundle
-from agentic_spliceai.splice_engine.genome.types import Strand
+from agentic_spliceai.splice_engine.genome.types import SiteType, Strand
 from agentic_spliceai.splice_engine.tracks import CLASSES, GenePrediction, MergedStretch
 from agentic_spliceai.tools.file_set import FileSet
 from agentic_spliceai.tools.track_files import (
@@ -59,61 +59,63 @@ class TrackOutput:
         self.names = ("base", "recalibrated") if with_meta else ("base",)
         self._files = files
         self._options = options
+        self._about = about
+        self._stack = stack
+        self._lengths = {contig: bundle.genome.contig_length(contig) for contig in bundle.genome.contigs}
         self._listed: dict[str, str] = {}
         self._bigwigs: dict[str, BigWigWriter] = {}
-        lengths = {contig: bundle.genome.contig_length(contig) for contig in bundle.genome.contigs}
-        longest = max(lengths.values())
-        header = _header(about, _track_rule(options))
-        formats = dict.fromkeys(options.formats)
-        self._tracks: dict[tuple[str, int, Strand], list[TrackWriter]] = {}
-        self._sites: dict[str, SitesWriter] = {}
-        self._positions: list[PositionWriter] = []
-        for name in self.names:
-            for column, kind in enumerate(CLASSES):
-                for strand, word in STRANDS.items():
-                    what = f"{name} probability of {kind}, {word} strand"
-                    stem = f"{name}.{kind}.{word}"
-                    writers: list[TrackWriter] = []
-                    for text_format in ("bedgraph", "bedgraph.gz"):
-                        if text_format in formats:
-                            path = self._new(f"{stem}.{text_format}", what)
-                            line = _track_line("bedGraph", stem, what) if options.track_lines else ""
-                            writers.append(
-                                stack.enter_context(
-                                    BedGraphWriter(path, [what, *header], line, options.decimals, longest)
-                                )
-                            )
-                    if "bedgraph.gz" in formats:
-                        self._new(f"{stem}.bedgraph.gz.{index_suffix(longest)}", "index for tabix")
-                    if "bigwig" in formats:
-                        path = self._new(f"{stem}.bw", what)
-                        bigwig = stack.enter_context(BigWigWriter(path, lengths, options.decimals))
-                        self._bigwigs[f"{stem}.bw"] = bigwig
-                        writers.append(bigwig)
-                    self._tracks[name, column, strand] = writers
-            if "bed" in formats:
-                what = f"predicted sites ({name})"
-                line = _track_line("bed", f"{name}.sites", what) if options.track_lines else ""
-                path = self._new(f"{name}.sites.bed", what)
-                self._sites[name] = stack.enter_context(
-                    SitesWriter(path, [what, *_header(about, _site_rule(options))], line, options.threshold)
-                )
-        columns = PositionColumns(options.floor, options.decimals)
-        header = _header(about, _table_rule(options))
-        what = "each gene's own probabilities, 1-based positions"
-        if "tsv" in formats:
-            path = self._new("positions.tsv.gz", what)
-            self._positions.append(stack.enter_context(TsvPositions(path, [what, *header], columns, options.decimals)))
-        if "parquet" in formats:
-            path = self._new("positions.parquet", what)
-            self._positions.append(stack.enter_context(ParquetPositions(path, [what, *header], columns)))
-        self.genes = stack.enter_context(
-            GenesTable(self._new("genes.tsv", "one row a gene, or the reason why it has no values"),
-                       self.names, options.threshold)
-        )  # fmt: skip
-        sizes = self._new("chrom.sizes", "lengths of the genome's contigs")
-        sizes.write_text("".join(f"{contig}\t{n}\n" for contig, n in sorted(lengths.items())), encoding="utf-8")
         self._contig: str | None = None
+        self._tracks = {
+            (name, column, strand): self._open_track(name, kind, word)
+            for name in self.names
+            for column, kind in enumerate(CLASSES)
+            for strand, word in STRANDS.items()
+        }
+        self._sites = {name: self._open_sites(name) for name in self.names if "bed" in options.formats}
+        self._positions = self._open_positions()
+        path = self._new("genes.tsv", "one row a gene, or the reason why it has no values")
+        self.genes = stack.enter_context(GenesTable(path, self.names, options.threshold))
+        path = self._new("chrom.sizes", "lengths of the genome's contigs")
+        path.write_text("".join(f"{contig}\t{n}\n" for contig, n in sorted(self._lengths.items())), encoding="utf-8")
+
+    def _open_track(self, name: str, kind: SiteType, strand: str) -> list[TrackWriter]:
+        """Open the files of one track, in every format that is asked for."""
+        options, longest = self._options, max(self._lengths.values())
+        stem, what = f"{name}.{kind}.{strand}", f"{name} probability of {kind}, {strand} strand"
+        header = [what, *_header(self._about, _track_rule(options))]
+        line = _track_line("bedGraph", stem, what) if options.track_lines else ""
+        writers: list[TrackWriter] = []
+        for suffix in ("bedgraph", "bedgraph.gz"):
+            if suffix in options.formats:
+                text = BedGraphWriter(self._new(f"{stem}.{suffix}", what), header, line, options.decimals, longest)
+                writers.append(self._stack.enter_context(text))
+        if "bedgraph.gz" in options.formats:
+            self._new(f"{stem}.bedgraph.gz.{index_suffix(longest)}", "index for tabix")
+        if "bigwig" in options.formats:
+            bigwig = BigWigWriter(self._new(f"{stem}.bw", what), self._lengths, options.decimals)
+            self._bigwigs[f"{stem}.bw"] = self._stack.enter_context(bigwig)
+            writers.append(bigwig)
+        return writers
+
+    def _open_sites(self, name: str) -> SitesWriter:
+        options, what = self._options, f"predicted sites ({name})"
+        header = [what, *_header(self._about, _site_rule(options))]
+        line = _track_line("bed", f"{name}.sites", what) if options.track_lines else ""
+        writer = SitesWriter(self._new(f"{name}.sites.bed", what), header, line, options.threshold)
+        return self._stack.enter_context(writer)
+
+    def _open_positions(self) -> list[PositionWriter]:
+        options, what = self._options, "each gene's own probabilities, 1-based positions"
+        header = [what, *_header(self._about, _table_rule(options))]
+        columns = PositionColumns(options.floor, options.decimals)
+        tables: list[PositionWriter] = []
+        if "tsv" in options.formats:
+            tsv = TsvPositions(self._new("positions.tsv.gz", what), header, columns, options.decimals)
+            tables.append(self._stack.enter_context(tsv))
+        if "parquet" in options.formats:
+            parquet = ParquetPositions(self._new("positions.parquet", what), header, columns)
+            tables.append(self._stack.enter_context(parquet))
+        return tables
 
     def add_gene(self, prediction: GenePrediction) -> None:
         """Write a gene's own rows."""
