@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -127,11 +127,10 @@ def _score(arguments: argparse.Namespace) -> int:
         made_of = made_by(batch, masked=arguments.masked) | {"Format": output_format, **writer.options()}
         with opened_sink(output, source, made_of, restart=arguments.restart) as sink:
             done = sink.summary.inputs
-            results = batch.results(inputs, done)
             # Rows on the screen are progress enough, and a line that is drawn over would run into them.
-            if not arguments.quiet and not (output is None and sys.stdout.isatty()):
-                results = _metered(results, source, done)
-            with closing(results):
+            shown = not arguments.quiet and not (output is None and sys.stdout.isatty())
+            with closing(batch.chunks(inputs, done)) as chunks:
+                results = _metered(chunks, source, done) if shown else (one for chunk in chunks for one in chunk)
                 summary = write_pieces(header, writer.pieces(results, done), sink)
         notes = [str(summary), *_index(writer, output if is_blocked(output) else None)]
     if not arguments.quiet:
@@ -176,21 +175,22 @@ def _writer(
     )
 
 
-def _metered(results: Iterator[BatchResult], source: Source, done: int) -> Generator[BatchResult, None, None]:
+def _metered(chunks: Iterator[list[BatchResult]], source: Source, done: int) -> Iterator[BatchResult]:
     """Pass results on, and say how many there are, how fast they come, and how long the rest will take."""
     from agentic_spliceai.orchestration.meter import Meter
     from agentic_spliceai.tools.batch_reading import count_inputs
     from agentic_spliceai.tools.interaction import ToolProgress
 
-    total = count_inputs(source)[0] if source.path is not None else None
+    total = count_inputs(source) if source.path is not None else None
     meter = Meter(sys.stderr, "inputs", idle=frozenset({_EARLIER}))
     try:
         if done:
             meter(ToolProgress(_EARLIER, done, total))
-        for number, result in enumerate(results, done + 1):
+        for chunk in chunks:
+            done += len(chunk)
             # Of a large file the total is an estimate.
-            meter(ToolProgress("scoring", number, total if total and number <= total else None))
-            yield result
+            meter(ToolProgress("scoring", done, total if total and done <= total else None))
+            yield from chunk
     finally:
         meter.close()
 

@@ -52,8 +52,8 @@ class Batch:
     _processes: int
     _threads: int | None
 
-    def results(self, inputs: Iterable[BatchInput], done: int = 0) -> Generator[BatchResult, None, None]:
-        """Score inputs as they come: one result an input, in order.
+    def chunks(self, inputs: Iterable[BatchInput], done: int = 0) -> Generator[list[BatchResult], None, None]:
+        """Score inputs as they come: one result an input, in order, as many at a time as are scored together.
 
         Parameters
         ----------
@@ -80,7 +80,11 @@ class Batch:
                 processes=self._processes,
                 threads=self._threads or max(1, cores() // self._processes),
             )
-        return (result for results in found for result in results if result.index >= done)
+        return ([result for result in results if result.index >= done] for results in found)
+
+    def results(self, inputs: Iterable[BatchInput]) -> Generator[BatchResult, None, None]:
+        """Score inputs as they come: one result an input, in order."""
+        return (result for results in self.chunks(inputs) for result in results)
 
 
 def open_batch(

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -118,32 +118,23 @@ def read_inputs(source: str, build: GenomeBuild | None = None, stdin: TextIO | N
     return inputs if waits else _first_at_once(inputs)
 
 
-def count_inputs(source: Source) -> tuple[int, bool]:
-    """Return how many inputs a file has, and whether that was counted: of a large one only the beginning is read.
-
-    Raises
-    ------
-    ResourceError
-        If it cannot be read.
-    """
+def count_inputs(source: Source) -> int:
+    """Return how many inputs a file has; of a large one the beginning is read, and the rest taken to be like it."""
     if source.path is None:
         raise ValueError("a stream cannot be counted")
     size = source.path.stat().st_size
     found = 0
     with source.path.open("rb") as raw:
-        zipped = raw.read(2) == _GZIP
-        raw.seek(0)
-        opened: BinaryIO = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if zipped else raw
-        try:
-            for line in opened:
+        zipped = raw.peek(2)[:2] == _GZIP
+        lines: BinaryIO = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if zipped else raw
+        # Where it is damaged, what reads it for its variants says so.
+        with suppress(EOFError, OSError, zlib.error):
+            for line in lines:
                 if line.strip() and not line.startswith(b"#"):
                     found += _alleles_of(line) if source.is_vcf else 1
-                if raw.tell() > _COUNTED and raw.tell() < size:
-                    return round(found * size / raw.tell()), False
-        except (EOFError, OSError, zlib.error):
-            # What reads it for its variants says so.
-            return found, False
-    return found, True
+                if _COUNTED < (at := raw.tell()) < size:
+                    return round(found * size / at)
+    return found
 
 
 def _alleles_of(line: bytes) -> int:

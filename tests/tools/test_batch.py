@@ -23,6 +23,7 @@ from agentic_spliceai.tools.batch import (
     score_inputs,
     write_results,
 )
+from agentic_spliceai.tools.batch_reading import count_inputs, opened_source
 from agentic_spliceai.tools.context import Resources
 
 VCF_HEAD = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\n"
@@ -279,3 +280,19 @@ def test_a_table_holds_no_formula_and_no_endless_line(resources: Resources, tmp_
     lines = [json.loads(line) for line in (tmp_path / "t.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [line["id"] for line in lines] == ["=cmd|'/C calc'!A0", "@SUM(A1)", "-2+3+cmd|"]
     assert long in lines[1]["text"]
+
+
+def test_inputs_are_counted_and_of_a_large_file_estimated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = "chr1\t{}\t.\tA\tC,G\t.\t.\t.\n"
+    text = "##fileformat=VCFv4.2\n#CHROM\n" + "".join(record.format(10_000_000 + n) for n in range(40_000)) + "\n"
+    plain, zipped, names = tmp_path / "x.vcf", tmp_path / "x.vcf.gz", tmp_path / "x.txt"
+    plain.write_text(text)
+    zipped.write_bytes(gzip.compress(text.encode()))
+    names.write_text("# mine\n\nchr1-5-A-G\nchr1-6-A-G")
+    for limit, tolerance in ((1 << 30, 0), (50_000, 16_000)):
+        monkeypatch.setattr("agentic_spliceai.tools.batch_reading._COUNTED", limit)
+        for path in (plain, zipped):
+            with opened_source(str(path)) as source:
+                assert count_inputs(source) == pytest.approx(80_000, abs=tolerance)
+    with opened_source(str(names)) as source:
+        assert count_inputs(source) == 2
