@@ -48,8 +48,8 @@ class Sizes:
     isolated: int = 24
     genes: int = 10
     variants_per_gene: int = 20
-    positions: int = 128
-    sample: int = 9
+    positions: int = 96
+    sample: int = 12
 
 
 @dataclass(frozen=True)

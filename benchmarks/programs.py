@@ -37,7 +37,7 @@ class Measured:
     count
         Variants, or nt.
     flop
-        See `ours.Answer`; as `peaks` None and empty for other programs.
+        See `ours.Answer`; None for whole alleles and other programs.
     rates
         Variants or nt a second, by round.
     mib, peaks
@@ -58,6 +58,11 @@ class Measured:
     def rate(self) -> float:
         """Median variants or nt a second."""
         return statistics.median(self.rates.values())
+
+    @property
+    def memory(self) -> float:
+        """Median MiB."""
+        return statistics.median(self.mib)
 
     @property
     def of_peak(self) -> float | None:
@@ -177,7 +182,8 @@ class Bench:
 
     def _ours(self, method: str, what: Path | str, distance: int, found: dict[str, Measured], number: int) -> None:
         answer = ask(self.job(method, str(what), distance), self.choice.setting)
-        row = found.setdefault(method, Measured(method, answer.count, answer.flop))
+        # The sample that whole alleles are measured on lies apart, and shares less work than the case.
+        row = found.setdefault(method, Measured(method, answer.count, None if method == PLAIN else answer.flop))
         row.rates[number] = answer.count / answer.seconds
         row.mib.append(answer.mib)
         row.peaks.append(answer.peak)

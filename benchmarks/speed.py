@@ -69,6 +69,8 @@ _NOTHING = "–"
 def main() -> None:
     """Command line."""
     arguments = _parser().parse_args()
+    arguments.distances = arguments.distances or ([50] if arguments.quick else [50, 500])
+    arguments.rounds = arguments.rounds or (1 if arguments.quick else 2)
     mirror = checked_mirror(arguments)
     peers = {name: peer for name in (OPENSPLICEAI, SPLICEAI) if (peer := Peer(name, arguments.peers)).path}
     with tempfile.TemporaryDirectory() as folder:
@@ -133,7 +135,7 @@ def _row(case: str, distance: int, row: Measured, by_name: dict[str, Measured]) 
             _number(flop, ".1f"),
             _number(rate_flop, ".0f"),
             _number(row.of_peak, ".0%"),
-            _number(_middle(row.mib), ".0f"),
+            _number(row.memory, ".0f"),
             _number(None if row.program == SPLICEAI else row.difference(by_name.get("float32")), ".0e"),
         )
     )
@@ -141,10 +143,6 @@ def _row(case: str, distance: int, row: Measured, by_name: dict[str, Measured]) 
 
 def _number(value: float | None, form: str) -> str:
     return _NOTHING if value is None else format(value, form)
-
-
-def _middle(values: list[float]) -> float:
-    return sorted(values)[len(values) // 2]
 
 
 def _shortfalls(case: str, distance: int, row: Measured, by_name: dict[str, Measured], device: str) -> list[str]:
@@ -157,9 +155,9 @@ def _shortfalls(case: str, distance: int, row: Measured, by_name: dict[str, Meas
         missed.append(f"{times:.1f} of {goal} times OpenSpliceAI's speed")
     if row.of_peak is not None and row.of_peak < GOAL_OF_PEAK:
         missed.append(f"{row.of_peak:.0%} of {GOAL_OF_PEAK:.0%} of the matrix peak")
-    peers = [_middle(by_name[name].mib) for name in (OPENSPLICEAI, SPLICEAI) if name in by_name]
-    if peers and _middle(row.mib) > min(peers):
-        missed.append(f"{_middle(row.mib):.0f} MiB where a peer takes {min(peers):.0f}")
+    peers = [by_name[name].memory for name in (OPENSPLICEAI, SPLICEAI) if name in by_name]
+    if peers and row.memory > min(peers):
+        missed.append(f"{row.memory:.0f} MiB where a peer takes {min(peers):.0f}")
     if device != "cpu" and case != TRACK and row.rate < GOAL_ON_CUDA:
         missed.append(f"{row.rate:.0f} of {GOAL_ON_CUDA} variants a second")
     if not missed:
@@ -204,11 +202,11 @@ def _parser() -> argparse.ArgumentParser:
         "--peers", type=Path, nargs="+", default=[], help="folders with openspliceai and spliceai (default: PATH)"
     )
     parser.add_argument("--cases", nargs="+", choices=cases, default=cases)
-    parser.add_argument("--distances", type=int, nargs="+", default=[50, 500], help="nt (default: 50 500)")
+    parser.add_argument("--distances", type=int, nargs="+", help="nt (default: 50 500; with --quick 50)")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS, help="of ours (default: all)")
-    parser.add_argument("--rounds", type=int, default=2, help="(default: 2)")
+    parser.add_argument("--rounds", type=int, help="(default: 2; with --quick 1)")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[16], help="of OpenSpliceAI; the best is taken")
-    parser.add_argument("--quick", action="store_true", help="small cases")
+    parser.add_argument("--quick", action="store_true", help="small cases, for a first impression")
     parser.add_argument("--profile", choices=cases, metavar="CASE", help="show what a case's time goes into instead")
     return parser
 

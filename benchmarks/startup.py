@@ -76,7 +76,7 @@ def main() -> None:
             )
             report.say(table_row((name, slowest, f"{seconds:.2f}", "–" if goal is None else f"{goal}", f"{mib:.0f}")))
             if goal is not None and seconds > goal:
-                missed.append(f"{name} takes {seconds:.2f} s, more than {goal} s")
+                missed.append(f"- {name} takes {seconds:.2f} s, more than {goal} s")
     report.say("", *(missed or ["Every goal is reached."]))
     report.write(arguments.json, "startup" if arguments.write_readme else None)
 
