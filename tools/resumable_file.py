@@ -48,8 +48,9 @@ class ResumableFile:
         What is done, also by earlier commands.
     """
 
-    def __init__(self, handle: BinaryIO, journal: Path, kept: _Journal, *, blocks: bool) -> None:
+    def __init__(self, handle: BinaryIO, output: str, journal: Path, kept: _Journal, *, blocks: bool) -> None:
         self._handle = handle
+        self._output = output
         self._path = journal
         self._journal = kept
         self._buffer = BlockBuffer(base64.b64decode(kept.pending)) if blocks else None
@@ -57,14 +58,20 @@ class ResumableFile:
         self.summary = BatchSummary(kept.inputs, kept.scored, Counter(kept.reasons))
 
     def write(self, text: str) -> None:
-        """Append text."""
+        """Append text; raises SettingError where there is no room for it."""
         data = text.encode("utf-8", errors="surrogateescape")
-        self._handle.write(data if self._buffer is None else self._buffer.add(data))
+        with self._writing():
+            self._handle.write(data if self._buffer is None else self._buffer.add(data))
 
     def done(self) -> None:
         """Write into the journal how far it is, about once a second: the file reaches the disk before the journal."""
         if time.monotonic() - self._last < _SECONDS_BETWEEN:
             return
+        with self._writing():
+            self._keep()
+        self._last = time.monotonic()
+
+    def _keep(self) -> None:
         self._reach_disk()
         self._journal = self._journal.model_copy(
             update={
@@ -76,13 +83,25 @@ class ResumableFile:
             }
         )
         _replace(self._path, self._journal)
-        self._last = time.monotonic()
 
     def end(self) -> None:
         """Write what is held back; nothing follows."""
-        if self._buffer is not None:
-            self._handle.write(self._buffer.end())
-        self._reach_disk()
+        with self._writing():
+            if self._buffer is not None:
+                self._handle.write(self._buffer.end())
+            self._reach_disk()
+
+    def close(self) -> None:
+        """Close the file; what `end` or the journal does not speak of may be lost."""
+        with contextlib.suppress(OSError):
+            self._handle.close()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise cannot_write(self._output, error) from error
 
     def _reach_disk(self) -> None:
         self._handle.flush()
@@ -129,7 +148,28 @@ def resumable_file(
     except OSError as error:
         raise cannot_write(output, error) from error
     try:
-        kept = None if restart else _read(part, journal, made_of)
+        growing = _open(part, journal, output, made_of, blocks=blocks, restart=restart)
+        try:
+            yield growing
+            growing.end()
+        except BaseException as error:
+            error.add_note(f"What was done is in {part}; the same command goes on from there.")
+            raise
+        finally:
+            growing.close()
+        put_in_place(part, target, output)
+        journal.unlink(missing_ok=True)
+    finally:
+        with contextlib.suppress(OSError):
+            Path(lock.lock_file).unlink()
+        lock.release()
+
+
+def _open(
+    part: Path, journal: Path, output: str, made_of: Mapping[str, str], *, blocks: bool, restart: bool
+) -> ResumableFile:
+    kept = None if restart else _read(part, journal, made_of)
+    try:
         if kept is None:
             # The journal comes first: a part without one would be nobody's.
             kept = _Journal(
@@ -137,26 +177,12 @@ def resumable_file(
             )
             _replace(journal, kept)
             part.write_bytes(b"")
-        with part.open("r+b") as handle:
-            handle.truncate(kept.bytes)
-            handle.seek(kept.bytes)
-            growing = ResumableFile(handle, journal, kept, blocks=blocks)
-            try:
-                yield growing
-            except BaseException as error:
-                error.add_note(f"What was done is in {part}; the same command goes on from there.")
-                raise
-            growing.end()
-        put_in_place(part, target, output)
-        journal.unlink(missing_ok=True)
+        handle = part.open("r+b")
+        handle.truncate(kept.bytes)
+        handle.seek(kept.bytes)
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            raise
         raise cannot_write(output, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            Path(lock.lock_file).unlink()
-        lock.release()
+    return ResumableFile(handle, output, journal, kept, blocks=blocks)
 
 
 def _replace(journal: Path, content: _Journal) -> None:

@@ -20,7 +20,7 @@ from agentic_spliceai.tools.batch_writing import Piece, write_pieces
 from agentic_spliceai.tools.resumable_file import resumable_file
 
 MADE_OF = {"Input": "sha256 aa", "Distance": "50"}
-PIECES = 400
+PIECES = 120
 
 
 def pieces(done: int = 0) -> Iterator[Piece]:
@@ -55,7 +55,7 @@ def test_a_stopped_file_is_gone_on_with(tmp_path: Path, blocks: bool) -> None:
     write(tmp_path / "whole", blocks=blocks)
     out = tmp_path / "out"
     out.write_text("earlier\n")
-    for stop in (0, 1, 150, 151, 399):
+    for stop in (0, 1, 60, 61, 119):
         with pytest.raises(KeyboardInterrupt) as stopped:
             write(out, stop_at=stop, blocks=blocks)
         assert stopped.value.__notes__ == [f"What was done is in {out}.partial; the same command goes on from there."]
@@ -64,7 +64,7 @@ def test_a_stopped_file_is_gone_on_with(tmp_path: Path, blocks: bool) -> None:
         with (tmp_path / "out.partial").open("ab") as part:
             part.write(b"half a li")
     summary = write(out, blocks=blocks)
-    assert (summary.inputs, summary.scored, dict(summary.reasons)) == (PIECES, 0, {"even": 200, "odd": 200})
+    assert (summary.inputs, summary.scored, dict(summary.reasons)) == (PIECES, 0, {"even": 60, "odd": 60})
     assert out.read_bytes() == (tmp_path / "whole").read_bytes()
     assert (gzip.decompress(out.read_bytes()) if blocks else out.read_bytes()) == whole_text()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "whole"]
@@ -137,7 +137,7 @@ def test_a_damaged_journal_is_said(tmp_path: Path, damage: str) -> None:
 
 def test_a_part_that_lost_its_end_is_said(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        write(tmp_path / "out", stop_at=300)
+        write(tmp_path / "out", stop_at=100)
     with (tmp_path / "out.partial").open("r+b") as part:
         part.truncate(100)
     with pytest.raises(SettingError, match="is shorter than its journal says"):
@@ -155,6 +155,20 @@ def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"cannot write .*No such file or directory"):
         write(tmp_path / "no" / "out")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_one_error_and_can_be_gone_on_with(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource", reason="this system has no limits on files")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(SettingError, match=r"cannot write .*out: File too large") as full:
+            write(tmp_path / "out", blocks=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert full.value.__notes__ == [f"What was done is in {tmp_path}/out.partial; the same command goes on from there."]
+    assert write(tmp_path / "out", blocks=False).inputs == PIECES
+    assert (tmp_path / "out").read_bytes() == whole_text()
 
 
 def test_a_link_stays_a_link_and_permissions_stay(tmp_path: Path) -> None:
