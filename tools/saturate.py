@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from agentic_spliceai import __version__
-from agentic_spliceai.splice_engine.errors import NoSequenceError
+from agentic_spliceai.splice_engine.errors import NoSequenceError, SettingError
 from agentic_spliceai.splice_engine.genome.bundle import GenomeBundle
 from agentic_spliceai.splice_engine.genome.intervals import looks_like_region
 from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
@@ -34,8 +34,8 @@ from agentic_spliceai.tools.spec import ToolArgumentError, ToolModel
 KEPT, SCORED = "read back", "changes scored"
 """Words of progress: what an earlier attempt had done, and what the model works on."""
 
-_BLOCK = 256
-"""Positions that are kept together: what a kill can lose is less than a minute's work."""
+_BLOCK = 64
+"""Positions that are kept together: a kill loses no more than the work on these, a minute with the slowest models."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,8 @@ def saturate(order: SaturationOrder, resources: Resources, listen: Listener = no
         other settings.
     """
     suffix = table_suffix(order.output)
+    if order.top < 0:
+        raise SettingError(f"top={order.top} cannot be used.", "Give 0 or more.")
     given = {
         "genome": order.genome,
         "annotation": order.annotation,
@@ -150,9 +152,11 @@ def saturate(order: SaturationOrder, resources: Resources, listen: Listener = no
     )
     table = Path(order.output).expanduser()
     stem = table.name.removesuffix(f".{suffix}")
-    with FileSet(table.parent, stem, given) as files:
-        growing = files.growing(suffix)
-        parts = Parts(files.kept, _decisive(order, place, batch))
+    files = FileSet(table.parent, stem, given)
+    growing = files.growing(suffix)
+    parts = Parts(files.kept, _decisive(order, place, batch))
+    with files:
+        parts.begin()
         work = _Work(place, bundle, batch, parts, order, listen)
         summary = work.write(growing)
     return summary.model_copy(update={"table_bytes": table.stat().st_size})

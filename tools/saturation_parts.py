@@ -41,7 +41,7 @@ class Parts:
     Parameters
     ----------
     folder
-        Made with the object.
+        Made by `begin`.
     settings
         Everything that decides scores and blocks, by the names that a message calls them.
 
@@ -49,25 +49,36 @@ class Parts:
     ------
     SettingError
         If the folder holds blocks that were made with other settings.
-    ResourceError
-        If it cannot be written.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
         self.folder = folder
-        path = folder / _SETTINGS
-        try:
-            before = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            before = None
-        if before == settings:
-            return
-        if before is not None and any(folder.glob("*.npz")):
+        self._settings = settings
+        before = self._before()
+        if before is not None and before != settings and any(folder.glob("*.npz")):
             raise SettingError(_difference(folder.parent, before, settings), "Give another file with -o, or remove it.")
+
+    def begin(self) -> None:
+        """Make the folder, and write down the settings.
+
+        Raises
+        ------
+        ResourceError
+            If it cannot be written.
+        """
+        if self._before() == self._settings:
+            return
         # Blocks without readable settings could be anybody's.
-        for stray in folder.glob("*.npz"):
+        for stray in self.folder.glob("*.npz"):
             stray.unlink()
-        write_whole(path, lambda handle: handle.write(json.dumps(dict(settings), indent=1).encode()), _ADVICE)
+        text = json.dumps(dict(self._settings), indent=1)
+        write_whole(self.folder / _SETTINGS, lambda handle: handle.write(text.encode()), _ADVICE)
+
+    def _before(self) -> object:
+        try:
+            return json.loads((self.folder / _SETTINGS).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
 
     def get(self, start: int, contig: str) -> Block | None:
         """Return the block that begins at a position; None where there is none that can be read."""

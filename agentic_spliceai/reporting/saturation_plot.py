@@ -62,7 +62,7 @@ _LETTER, _DOT = 5.4, 3.0  # points of a column that a letter, or the mark of the
 _KEY, _STRIP, _BARS, _ROW, _MODEL, _AXIS, _LINE = 46.0, 38.0, 50.0, 12.5, 46.0, 36.0, 11.0
 _PANEL = 4 * _ROW
 _LABEL = 112.0  # points that a label takes
-_MOST_LABELS = 8
+_MOST_LABELS, _GAP = 8, 8.0
 
 
 def plot_saturation(data: SaturationMap, *, name: Callable[[int, str], str]) -> Plot:
@@ -326,7 +326,7 @@ class _Drawing:
         texts = [(plain(self.name(one.position, one.alt)), _effect(one, kind)) for one in found]
         widths = [max(text_width(a, weight="bold"), text_width(b, SIZE - 1)) for a, b in texts]
         wished = [self.scale.place(one.position) for one in found]
-        places = spread(wished, widths, 4 - LEFT, self.canvas.inner + RIGHT - 2, 8)
+        places = _evenly(wished, widths, 4 - LEFT, self.canvas.inner + RIGHT - 2)
         upper, lower = (_STRIP - 6, _STRIP - 17) if kind == "gain" else (_STRIP - 17, _STRIP - 6)
         for one, (title, effect), x, centre in zip(found, texts, wished, places, strict=True):
             colour = COLOURS[one.site]
@@ -355,6 +355,14 @@ class _Drawing:
     def _row(self, column: int) -> int:
         """Return the row of a plus-strand base: rows are A, C, G, T of the transcript's strand, from the top."""
         return 3 - column if self.data.minus else column
+
+
+def _evenly(centres: list[float], widths: list[float], low: float, high: float) -> list[float]:
+    """Move labels apart to both sides; see `spread`, which moves them to the right first."""
+    right = spread(centres, widths, low, high, _GAP)
+    left = spread([-x for x in reversed(centres)], widths[::-1], -high, -low, _GAP)
+    # No label of either overlaps another or leaves the space, and so it is half way between them.
+    return [(a - b) / 2 for a, b in zip(right, reversed(left), strict=True)]
 
 
 def _box(left: float, right: float, low: float, high: float) -> list[tuple[float, float]]:

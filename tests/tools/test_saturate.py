@@ -26,6 +26,7 @@ from agentic_spliceai.tools import saturate as module
 from agentic_spliceai.tools.context import Resources
 from agentic_spliceai.tools.interaction import ToolProgress
 from agentic_spliceai.tools.saturate import KEPT, SCORED, SaturationOrder, SaturationSummary, saturate
+from agentic_spliceai.tools.saturation import find_place
 from agentic_spliceai.tools.saturation_rows import KINDS
 from agentic_spliceai.tools.spec import ToolArgumentError
 from tests.splice_engine.base_layer.toys import write_genome, write_gtf
@@ -43,7 +44,9 @@ def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def order(path: Path, **values: Any) -> SaturationOrder:
-    return SaturationOrder(**({"target": "minigene:2134-2145", "genome": "demo", "output": str(path)} | values))
+    return SaturationOrder(
+        **({"target": "minigene:2134-2145", "genome": "demo", "distance": 20, "output": str(path)} | values)
+    )
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
@@ -155,7 +158,7 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_table(resources: Resources
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"distance": 40}, "distance 50, now 40"),
+        ({"distance": 40}, "distance 20, now 40"),
         ({"masked": True}, r"scores raw, now masked \(annotated\)"),
         ({"target": "minigene:2134-2150"}, "region minigene:2134-2145, now minigene:2134-2150"),
     ],
@@ -165,8 +168,9 @@ def test_scores_of_other_settings_are_never_mixed_in(
 ) -> None:
     path = tmp_path / "x.parquet"
     stopped(resources, order(path), after=20)
-    with pytest.raises(SettingError, match=words):
+    with pytest.raises(SettingError, match=words) as caught:
         saturate(order(path, **change), resources)
+    assert not getattr(caught.value, "__notes__", [])
     assert saturate(order(path), resources).from_parts == 15
 
 
@@ -174,8 +178,8 @@ def test_scores_of_other_settings_are_never_mixed_in(
 def toy(tmp_path: Path) -> dict[str, Any]:
     """Two genes of either strand that overlap, one with a stretch of N, and nothing behind them."""
     bases = np.random.default_rng(3).choice(list("ACGT"), 400)
-    bases[108:112] = "N"
-    genes = [("FWD", "chr1", "+", [(101, 130), (161, 200)]), ("REV", "chr1", "-", [(191, 220), (251, 280)])]
+    bases[104:106] = "N"
+    genes = [("FWD", "chr1", "+", [(101, 110), (141, 150)]), ("REV", "chr1", "-", [(146, 155), (191, 200)])]
     return {
         "genome": str(write_genome(tmp_path, "".join(bases))),
         "annotation": str(write_gtf(tmp_path, genes)),
@@ -185,37 +189,36 @@ def toy(tmp_path: Path) -> dict[str, Any]:
 
 def test_what_has_no_score_is_told_with_its_reason(resources: Resources, tmp_path: Path, toy: dict[str, Any]) -> None:
     path = tmp_path / "x.parquet"
-    summary = saturate(order(path, target="chr1:95-115", **toy), resources)
-    assert summary.not_scored == {"no_sequence": 4, "outside_genes": 6}
-    assert (summary.bases, summary.changes, summary.scored) == (21, 51, 33)
+    summary = saturate(order(path, target="chr1:97-108", **toy), resources)
+    assert summary.not_scored == {"no_sequence": 2, "outside_genes": 4}
+    assert (summary.bases, summary.changes, summary.scored) == (12, 30, 18)
     runs = [(run["start"], run["end"], run["code"]) for run in about(path)["not_scored"]]
-    assert runs == [(95, 100, "outside_genes"), (109, 112, "no_sequence")]
-    assert {row["position"] for row in rows_of(path)} == {*range(101, 109), *range(113, 116)}
+    assert runs == [(97, 100, "outside_genes"), (105, 106, "no_sequence")]
+    assert {row["position"] for row in rows_of(path)} == {101, 102, 103, 104, 107, 108}
 
 
 def test_a_change_in_two_genes_has_two_rows_and_counts_once(
     resources: Resources, tmp_path: Path, toy: dict[str, Any]
 ) -> None:
     path = tmp_path / "x.parquet"
-    summary = saturate(order(path, target="chr1:189-192", **toy), resources)
+    summary = saturate(order(path, target="chr1:144-147", **toy), resources)
     genes = [(row["position"], row["alt"], row["gene"]) for row in rows_of(path)]
     assert len(genes) == summary.rows == 12 + 6
     assert summary.scored == 12
-    assert [gene for position, _, gene in genes if position == 191] == ["FWD", "REV"] * 3
+    assert [gene for position, _, gene in genes if position == 146] == ["FWD", "REV"] * 3
 
 
 def test_a_gene_is_its_transcript_and_an_exon_has_flanks(
     resources: Resources, tmp_path: Path, toy: dict[str, Any]
 ) -> None:
     # On the minus strand the first exon is the one further right.
-    cases: list[tuple[dict[str, Any], str]] = [
-        ({"target": "REV"}, "chr1:191-280"),
-        ({"target": "rev", "exon": 1, "flank": 3}, "chr1:248-283"),
-        ({"target": "REV", "exon": 2}, "chr1:141-270"),
-    ]
-    for given, region in cases:
-        summary = saturate(order(tmp_path / "x.tsv", **given, **toy), resources)
-        assert summary.region == region
+    bundle = resources.genome(toy["genome"], toy["annotation"])
+    assert str(find_place(bundle, gene="REV").interval) == "chr1:146-200"
+    assert str(find_place(bundle, gene="rev", exon=1, flank=3).interval) == "chr1:188-203"
+    assert str(find_place(bundle, gene="REV", exon=2, flank=900).interval) == "chr1:1-400"
+    summary = saturate(order(tmp_path / "x.tsv", target="REV", exon=1, **toy), resources)
+    assert summary.region == "chr1:141-250"
+    assert summary.not_scored == {"outside_genes": 50}
 
 
 def test_the_picture_comes_with_the_table_and_follows_it(resources: Resources, tmp_path: Path) -> None:
@@ -253,6 +256,7 @@ def test_without_pyarrow_text_is_written_and_parquet_refused_at_once(
         ({"exon": 1}, ToolArgumentError, "with a gene, not with a region"),
         ({"distance": 0}, SettingError, "distance"),
         ({"processes": 0}, SettingError, "processes"),
+        ({"top": -1}, SettingError, "top=-1"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_anything_is_written(
