@@ -78,7 +78,7 @@ class Batch:
                 self.options,
                 self._resources.settings,
                 processes=self._processes,
-                threads=self._threads or max(1, cores() // self._processes),
+                threads=self._threads or self._resources.settings.threads or max(1, cores() // self._processes),
             )
         return ([result for result in results if result.index >= done] for results in found)
 
@@ -155,7 +155,7 @@ def score_inputs(
     processes
         With more than one, each has genome, annotation and model of its own; they end with the iterator.
     threads
-        Of each process; by default the cores are shared out among them, and a single process leaves things as they are.
+        Of each process; by default the settings', or else the cores are shared out among them.
 
     Raises
     ------

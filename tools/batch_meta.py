@@ -57,6 +57,14 @@ class MetaJudge:
         return [_of_genes(result, next(number), said) if result.deltas else () for result in results]
 
 
+def meta_call(said: VariantPrediction) -> str:
+    """Return `altering`, `not_altering`, or nothing where there is no probability or no threshold."""
+    triage = said.triage
+    if triage is None or triage.probability is None or triage.threshold is None:
+        return ""
+    return "altering" if triage.probability >= triage.threshold else "not_altering"
+
+
 def _of_genes(
     result: VariantResult, number: int, said: dict[tuple[int, str | None], VariantPrediction]
 ) -> tuple[VariantPrediction, ...]:

@@ -13,6 +13,7 @@ from typing import Literal, TextIO
 from agentic_spliceai.splice_engine.base_layer.results import SpliceDelta
 from agentic_spliceai.splice_engine.errors import SettingError
 from agentic_spliceai.splice_engine.meta_layer.results import VariantPrediction
+from agentic_spliceai.tools.batch_meta import meta_call
 from agentic_spliceai.tools.batch_reading import VCF_SUFFIXES
 from agentic_spliceai.tools.batch_types import BatchResult, BatchSummary
 from agentic_spliceai.tools.batch_writing import Piece, StreamSink, write_pieces
@@ -179,14 +180,6 @@ def _meta_cells(said: VariantPrediction) -> list[object]:
         reason.code if reason else "",
         table_cell(reason.message) if reason else "",
     ]
-
-
-def meta_call(said: VariantPrediction) -> str:
-    """Return `altering`, `not_altering`, or nothing where there is no probability or no threshold."""
-    triage = said.triage
-    if triage is None or triage.probability is None or triage.threshold is None:
-        return ""
-    return "altering" if triage.probability >= triage.threshold else "not_altering"
 
 
 def _line(cells: Iterable[object]) -> str:

@@ -11,7 +11,7 @@ from agentic_spliceai.splice_engine.base_layer.results import SpliceDelta
 from agentic_spliceai.splice_engine.errors import ResourceError, SettingError
 from agentic_spliceai.splice_engine.genome.vcf import VcfAllele, iter_vcf_records, read_vcf_header
 from agentic_spliceai.splice_engine.meta_layer.results import VariantPrediction
-from agentic_spliceai.tools.batch_text import meta_call
+from agentic_spliceai.tools.batch_meta import meta_call
 from agentic_spliceai.tools.batch_types import BatchResult
 from agentic_spliceai.tools.batch_writing import Piece
 

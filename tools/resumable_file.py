@@ -170,6 +170,8 @@ def _open(
 ) -> ResumableFile:
     kept = None if restart else _read(part, journal, made_of)
     try:
+        # Of a process that was killed in the middle of it.
+        _next(journal).unlink(missing_ok=True)
         if kept is None:
             # The journal comes first: a part without one would be nobody's.
             kept = _Journal(
@@ -186,12 +188,17 @@ def _open(
 
 
 def _replace(journal: Path, content: _Journal) -> None:
-    new = journal.with_name(f"{journal.name}.new")
+    new = _next(journal)
     with new.open("w", encoding="utf-8") as handle:
         handle.write(content.model_dump_json())
         handle.flush()
         os.fsync(handle.fileno())
     new.replace(journal)
+
+
+def _next(journal: Path) -> Path:
+    """Return where a journal is written that takes the place of this one."""
+    return journal.with_name(f"{journal.name}.new")
 
 
 def _read(part: Path, journal: Path, made_of: Mapping[str, str]) -> _Journal | None:

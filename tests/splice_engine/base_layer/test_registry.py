@@ -5,7 +5,7 @@ import torch
 
 from agentic_spliceai.splice_engine.base_layer.model import BaseModel
 from agentic_spliceai.splice_engine.base_layer.network import NetworkSpec, SpliceNetwork
-from agentic_spliceai.splice_engine.base_layer.registry import base_models, load_base_model
+from agentic_spliceai.splice_engine.base_layer.registry import base_models, load_base_model, vcf_tag
 from agentic_spliceai.splice_engine.errors import RegistryError, ResourceError, SettingError, WeightsError
 from agentic_spliceai.splice_engine.genome.types import GenomeBuild
 from agentic_spliceai.splice_engine.resources import ResourceResolver, sha256_of
@@ -37,6 +37,21 @@ def test_shipped_registry_is_complete() -> None:
         assert entry.licence, name
         if entry.adapter == "openspliceai":
             assert all(f.sha256 and entry.resource(f).url.startswith("https://") for f in entry.files), name
+
+
+def test_scores_in_a_vcf_have_a_name_of_their_model(tmp_path: Path) -> None:
+    own = tmp_path / "base_models.yaml"
+    own.write_text(ENTRY.format(adapter="safetensors").replace("mine:", "my-model+2:", 1))
+    entries = base_models(own)
+    names = {name: vcf_tag(name, entries) for name in entries}
+    assert names["spliceai"] == "SpliceAI"
+    assert names["openspliceai"] == "OpenSpliceAI"
+    assert names["small"] == "AgenticSpliceAI_small"
+    assert names["my-model+2"] == "AgenticSpliceAI_my_model_2"
+    assert len(set(names.values())) == len(names)
+    own.write_text(own.read_text() + "  vcf_tag: 1up\n")
+    with pytest.raises(RegistryError):
+        base_models(own)
 
 
 def test_a_new_model_is_an_entry_and_an_adapter(tmp_path: Path) -> None:
