@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -53,21 +54,39 @@ def test_json_for_programs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
     assert len(summary["top"]) == 9
 
 
-def test_known_variants_are_found_where_their_neighbourhood_is_saturated(
-    mirror: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """MYBPC3 c.1227-13G>A makes an acceptor 11 nt upstream, seen in patients' RNA."""
+@pytest.fixture
+def real(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from agentic_spliceai.settings import reset_settings
 
     monkeypatch.setenv("AGENTIC_SPLICEAI_MIRROR", str(mirror))
     reset_settings()
-    given = ["--genome", "GRCh38", "--transcript", "NM_000256", "-o", "x.parquet", "--quiet"]
-    assert main(["saturate", "chr11:47343155-47343161", *given]) == 0
-    rows = {(row["position"], row["alt"]): row for row in pq.read_table("x.parquet").to_pylist()}
+
+
+def rows_at(region: str, *options: str) -> dict[tuple[int, str], dict[str, Any]]:
+    assert main(["saturate", region, "--genome", "GRCh38", *options, "-o", "x.parquet", "--quiet"]) == 0
+    return {(row["position"], row["alt"]): row for row in pq.read_table("x.parquet").to_pylist()}
+
+
+@pytest.mark.usefixtures("real")
+def test_a_known_acceptor_gain_is_found_where_its_neighbourhood_is_saturated() -> None:
+    """MYBPC3 c.1227-13G>A makes an acceptor 11 nt upstream, seen in patients' RNA."""
+    rows = rows_at("chr11:47343155-47343161", "--transcript", "NM_000256")
     row = rows[47343158, "T"]
     assert (row["ref"], row["gene"], row["position"] + row["dp_ag"]) == ("C", "MYBPC3", 47343156)
     assert row["ds_ag"] > 0.9
     assert row["ds_ag"] == max(other["ds_ag"] for other in rows.values())
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("real")
+def test_a_known_donor_loss_has_the_published_score() -> None:
+    """TP53 c.1100+1G>A and its neighbours, on OpenSpliceAI's networks."""
+    rows = rows_at("chr17:7670607-7670609", "--base-model", "openspliceai", "--transcript", "NM_000546")
+    row = rows[7670608, "T"]
+    assert (row["ref"], row["gene"], row["position"] + row["dp_dl"]) == ("C", "TP53", 7670609)
+    assert row["ds_dl"] == row["max"] == pytest.approx(0.85, abs=0.006)
+    # Both bases of GT matter alike.
+    assert all(rows[7670607, alt]["ds_dl"] > 0.5 for alt in "CGT")
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 
 import matplotlib
@@ -224,3 +224,18 @@ def test_hostile_names_are_plain_text_in_every_form(tmp_path: Path) -> None:
     assert "http://" not in page.replace("http://www.w3.org/1999/xlink", "")
     assert "g.1021&gt;C (chr1:1,021 G&gt;C): donor loss 0.95 at 1,020" in page
     plot.save(tmp_path / "x.png")
+
+
+def test_labels_of_neighbours_stand_apart_and_on_the_figure() -> None:
+    data = made()
+    for i, column in enumerate((0, 1, 2, 0, 1)):
+        data.gain.score[52 + i, column], data.gain.position[52 + i, column] = 0.9, 1053 + i
+    plot = drawn(data)
+    plot.figure.draw_without_rendering()
+    width = plot.figure.bbox.width
+    shown = [t.get_window_extent() for axes in plot.figure.axes for t in axes.texts if " gain 0" in t.get_text()]
+    assert len(shown) == 5
+    spans = sorted((box.x0, box.x1) for box in shown)
+    assert all(right < left for (_, right), (left, _) in pairwise(spans))
+    assert spans[0][0] > 0
+    assert spans[-1][1] < width
