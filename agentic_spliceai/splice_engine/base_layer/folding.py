@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -191,10 +192,26 @@ class FoldedNetwork:
         return sum(self.halos)
 
 
-_State = tuple[tuple[int, int], ...]
-"""Where each tensor of a network lies and how often it was written; training and loading change it."""
+_FOLDED: WeakKeyDictionary[SpliceNetwork, dict[torch.dtype, tuple[int, FoldedNetwork]]] = WeakKeyDictionary()
 
-_FOLDED: WeakKeyDictionary[SpliceNetwork, dict[torch.dtype, tuple[_State, FoldedNetwork]]] = WeakKeyDictionary()
+
+def can_fold(network: nn.Module) -> bool:
+    """Whether `fold` knows all that a network computes: the layers that `SpliceNetwork` makes, without hooks."""
+    if type(network) is not SpliceNetwork:
+        return False
+    units = list(network.units)
+    kinds: list[tuple[nn.Module, tuple[type[nn.Module], ...]]] = [
+        *((unit, (ResidualUnit,)) for unit in units),
+        *((unit.norm1, (nn.BatchNorm1d,)) for unit in units if isinstance(unit, ResidualUnit)),
+        *((unit.norm2, (nn.BatchNorm1d, nn.Identity)) for unit in units if isinstance(unit, ResidualUnit)),
+        *((unit.act, (nn.LeakyReLU, nn.ReLU)) for unit in units if isinstance(unit, ResidualUnit)),
+    ]
+    known = {id(module) for module, _ in kinds}
+    kinds += [(m, (SpliceNetwork, nn.ModuleList, nn.Conv1d)) for m in network.modules() if id(m) not in known]
+    hooks = ("_forward_hooks", "_forward_pre_hooks")
+    return all(type(module) in allowed for module, allowed in kinds) and not any(
+        getattr(module, name) for module in network.modules() for name in hooks
+    )
 
 
 def fold(network: SpliceNetwork, *, dtype: torch.dtype = torch.float32) -> FoldedNetwork:
@@ -203,27 +220,32 @@ def fold(network: SpliceNetwork, *, dtype: torch.dtype = torch.float32) -> Folde
     Parameters
     ----------
     network
-        Stays as it is.
+        Stays as it is. What was folded before is taken if its weights and statistics are still the same.
     dtype
         In which the residual units' convolutions are computed: float32, or bfloat16 for speed.
 
     Raises
     ------
     TypeError
-        If the network is of a subclass, whose forward pass may compute something else.
+        If the network may compute something else than its layers say; see `can_fold`.
     ValueError
         If a batch norm has no running statistics.
     """
-    if type(network) is not SpliceNetwork:
+    if not can_fold(network):
         raise TypeError(f"{type(network).__name__} may compute something else than a SpliceNetwork does")
-    tensors = (*network.parameters(), *network.buffers())
-    if any(tensor.is_inference() for tensor in tensors):  # these do not count how often they were written
-        return _fold(network, dtype)
-    state = tuple((tensor.data_ptr(), tensor._version) for tensor in tensors)
+    content = _content(network)
     known = _FOLDED.setdefault(network, {})
-    if dtype not in known or known[dtype][0] != state:
-        known[dtype] = state, _fold(network, dtype)
+    if dtype not in known or known[dtype][0] != content:
+        known[dtype] = content, _fold(network, dtype)
     return known[dtype][1]
+
+
+def _content(network: SpliceNetwork) -> int:
+    """Return a checksum of everything that training, loading or a user's own hand may change: a millisecond."""
+    found = 0
+    for tensor in (*network.parameters(), *network.buffers()):
+        found = zlib.crc32(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy(), found)
+    return found
 
 
 def fold_all(networks: Sequence[SpliceNetwork], *, dtype: torch.dtype = torch.float32) -> list[FoldedNetwork]:

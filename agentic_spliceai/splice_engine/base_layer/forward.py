@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from agentic_spliceai.splice_engine.base_layer.folding import FoldedNetwork, fold_all
+from agentic_spliceai.splice_engine.base_layer.folding import FoldedNetwork, can_fold, fold_all
 from agentic_spliceai.splice_engine.base_layer.network import SpliceNetwork
 from agentic_spliceai.splice_engine.base_layer.results import Precision
 from agentic_spliceai.splice_engine.base_layer.threads import run_side_by_side
@@ -32,12 +32,12 @@ def whole_logits(
     Parameters
     ----------
     networks
-        Members in evaluation mode, with the same context, on one device; each a `SpliceNetwork` or of a subclass, which
-        computes what its `forward` says, in its own numbers.
+        Members in evaluation mode, with the same context, on one device. One that cannot be folded (a subclass, other
+        layers, hooks) computes what its `forward` says, in its own numbers.
     one_hot : float32 [B, L + context, 4]
         In transcript sense; N is all zero.
     precision
-        Of the convolutions of networks that are no subclass's.
+        Of the convolutions of networks that can be folded.
 
     Returns
     -------
@@ -67,11 +67,11 @@ def _forwards(networks: Sequence[SpliceNetwork], precision: Precision) -> list[C
     def in_parts(folded: FoldedNetwork, x: Tensor) -> Tensor:
         return folded.logits(folded.first_layer(x))
 
-    known = [network for network in networks if type(network) is SpliceNetwork]
-    folded = iter(fold_all(known, dtype=DTYPES[precision]))
+    known = [can_fold(network) for network in networks]
+    folded = iter(fold_all([n for n, ok in zip(networks, known, strict=True) if ok], dtype=DTYPES[precision]))
     return [
-        partial(in_parts, next(folded)) if type(network) is SpliceNetwork else partial(whole, network)
-        for network in networks
+        partial(in_parts, next(folded)) if ok else partial(whole, network)
+        for network, ok in zip(networks, known, strict=True)
     ]
 
 

@@ -1,9 +1,9 @@
 """The exact incremental scorer: one reference pass a region, and of each alternate only what differs and is needed.
 
-Scoring a variant with a network of 10,000 nt of context computes some 25,000 positions of both alleles, most of which
-are the same in both or do not reach the compared window. Here the reference's layers are kept (`activations`), and each
-alternate costs 2.4 GFLOP a network instead of 9 or, with the reference, 18 (D = 50). The result is the plain scorer's
-up to rounding, for every edit of the sequence.
+Scoring a variant with a network of 10,000 nt of context computes some 20,000 positions of the two alleles, most of
+which are the same in both or do not reach the compared window. Here the reference's layers are kept (`activations`),
+and each alternate costs 2.4 GFLOP a network instead of 9 or, with the reference, 18 (D = 50). The result is the plain
+scorer's up to rounding, for every edit of the sequence.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 
+from agentic_spliceai.splice_engine.base_layer.folding import can_fold
 from agentic_spliceai.splice_engine.base_layer.forward import FloatArray as FloatArray
 from agentic_spliceai.splice_engine.base_layer.forward import whole_logits
 from agentic_spliceai.splice_engine.base_layer.network import SpliceNetwork
@@ -134,7 +135,7 @@ class EnsembleModel:
     @property
     def residual_networks(self) -> tuple[SpliceNetwork, ...]:
         """See `NetworkModel`."""
-        return self.networks if all(type(network) is SpliceNetwork for network in self._networks) else ()
+        return self.networks if all(map(can_fold, self._networks)) else ()
 
     def predict(self, one_hot: FloatArray) -> Prediction:
         """Score sequences; see `BaseModel.predict`."""
@@ -186,10 +187,13 @@ def pick_device(name: str) -> torch.device:
         if torch.cuda.is_available():
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    device: torch.device | None
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise SettingError(f"Unknown device {name!r}.", "Use auto, cpu, cuda, cuda:N or mps.") from None
+        device = None
+    if device is None or device.type not in ("cpu", "cuda", "mps"):
+        raise SettingError(f"Unknown device {name!r}.", "Use auto, cpu, cuda, cuda:N or mps.")
     missing = (device.type == "cuda" and not torch.cuda.is_available()) or (
         device.type == "mps" and not torch.backends.mps.is_available()
     )

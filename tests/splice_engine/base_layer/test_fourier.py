@@ -46,6 +46,19 @@ def test_tiles_equal_the_direct_convolution(
     torch.testing.assert_close(out, wanted, atol=3e-6, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("width", "dilation"), [(21, 10), (41, 25)])
+def test_in_bf16_the_error_is_what_is_said(width: int, dilation: int) -> None:
+    torch.manual_seed(1)
+    weight = torch.randn(32, 32, width) / (32 * width) ** 0.5
+    prepared = transform(weight, dilation, dtype=torch.bfloat16)
+    x = torch.randn(2, 2 * prepared.tile + (width - 1) * dilation, 32)
+    out = torch.empty(2, 2 * prepared.tile, 32)
+    with torch.inference_mode():
+        prepared.into(out, x)
+    error = (out - expected(x, weight, torch.zeros(32), dilation)).square().mean().sqrt()
+    assert 1e-3 < float(error) < 5e-3
+
+
 def test_an_odd_length_is_refused() -> None:
     with pytest.raises(ValueError, match="odd"):
         transform(torch.randn(2, 2, 3), 1, 3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from agentic_spliceai.splice_engine.base_layer import activations, incremental
 from agentic_spliceai.splice_engine.base_layer.activations import ReferenceActivations, kept_bytes
+from agentic_spliceai.splice_engine.base_layer.channels_last import forward_channels_last
 from agentic_spliceai.splice_engine.base_layer.folding import fold
+from agentic_spliceai.splice_engine.base_layer.forward import whole_logits
 from agentic_spliceai.splice_engine.base_layer.incremental import AT_ONCE, AtOnce, IncrementalScorer
 from agentic_spliceai.splice_engine.base_layer.model import softmax
 from agentic_spliceai.splice_engine.base_layer.network import NetworkSpec, SpliceNetwork, fold_batch_norms
@@ -300,16 +302,71 @@ def test_weights_that_change_are_folded_again() -> None:
     network.load_state_dict(random_network(80, 2, channels=8).state_dict())
     check(IncrementalScorer([network]), [network], requests)
     assert fold(network) is fold(network)
-    with torch.inference_mode():  # whose tensors do not say whether they changed
-        inside = random_network(80, 1, channels=8)
-        first = fold(inside).bases.clone()
-        inside.initial.bias.add_(1)
-        torch.testing.assert_close(fold(inside).bases, first + 1)
 
 
-def test_bfloat16_is_near() -> None:
-    networks = SMALL[80, 0.1]
-    check(IncrementalScorer(networks, Precision.BFLOAT16), networks, random_requests(6, 80, 10, reach=30), atol=0.05)
+def _change_in_training(network: SpliceNetwork) -> None:
+    network.train()
+    forward_channels_last(network, torch.rand(2, 4, 120))
+    network.eval()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _change_in_training,
+        lambda network: network.units[0].conv1.weight.data.mul_(1.5),
+        lambda network: network.final.weight.detach().numpy().__imul__(1.5),
+        lambda network: network.units[2].norm1.running_var.mul_(2),
+    ],
+)
+def test_weights_are_folded_again_however_they_were_changed(change: Callable[[SpliceNetwork], object]) -> None:
+    network = random_network(80, 1, channels=8)
+    requests = random_requests(4, 80, 5, reach=30)
+    before = IncrementalScorer([network]).logits(requests)
+    change(network)
+    after = IncrementalScorer([network]).logits(requests)
+    assert max(float(np.abs(a[0] - b[0]).max()) for a, b in zip(before, after, strict=True)) > 0.01
+    check(IncrementalScorer([network]), [network], requests)
+
+
+def _with_other_activation(network: SpliceNetwork) -> None:
+    network.units[1].act = torch.nn.GELU()
+
+
+def _with_other_norm(network: SpliceNetwork) -> None:
+    network.units[1].norm2 = torch.nn.InstanceNorm1d(8)
+
+
+def _with_other_first_norm(network: SpliceNetwork) -> None:
+    network.units[1].norm1 = torch.nn.Identity()
+
+
+def _with_hook(network: SpliceNetwork) -> None:
+    network.units[3].register_forward_hook(lambda module, inputs, output: output * 2)
+
+
+@pytest.mark.parametrize("change", [_with_other_activation, _with_other_norm, _with_other_first_norm, _with_hook])
+def test_a_network_that_computes_something_else_is_run_as_it_is(change: Callable[[SpliceNetwork], None]) -> None:
+    """Its layers are not guessed: the scorer of edits refuses it, and whole sequences go through its own forward."""
+    network = random_network(80, 1, channels=8)
+    change(network)
+    with pytest.raises(TypeError, match="something else"):
+        IncrementalScorer([network])
+    codes = np.random.default_rng(1).integers(0, 4, 200, dtype=np.uint8)
+    one_hot = ONE_HOT[torch.from_numpy(codes.astype(np.int64))].numpy()[None]
+    np.testing.assert_allclose(whole_logits([network], one_hot)[0], plain([network], codes), atol=1e-6)
+
+
+@pytest.mark.parametrize(("context", "reach"), [(80, 30), (2000, 600)])
+def test_bfloat16_is_near(context: int, reach: int) -> None:
+    """With 2,000 nt, wide layers go through the transform in bf16."""
+    networks = SMALL[context, 0.1]
+    scorer = IncrementalScorer(networks, Precision.BFLOAT16)
+    requests = random_requests(6, context, 6, reach=reach)
+    check(scorer, networks, requests, atol=0.05)
+    exact = IncrementalScorer(networks).logits(requests)
+    apart = [float(np.abs(a[0] - b[0]).max()) for a, b in zip(scorer.logits(requests), exact, strict=True)]
+    assert max(apart) > 1e-4, "float32 was computed"
 
 
 def test_what_cannot_be_scored_is_refused() -> None:

@@ -29,6 +29,27 @@ def test_threads_are_shared_out(tasks: int, threads: int, each: int) -> None:
     assert seen == [each] * tasks
 
 
+def test_threads_that_a_caller_makes_meanwhile_are_not_short_of_threads() -> None:
+    later: list[int] = []
+    running, asked = threading.Event(), threading.Event()
+
+    def task() -> None:
+        running.set()
+        assert asked.wait(20)
+
+    with torch_threads(2):
+        run_side_by_side([lambda: None] * 2, CPU)
+        caller = threading.Thread(target=lambda: (torch.set_num_threads(2), run_side_by_side([task] * 2, CPU)))
+        caller.start()
+        assert running.wait(20)
+        other = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
+        other.start()
+        other.join()
+        asked.set()
+        caller.join()
+    assert later == [2]
+
+
 def test_tasks_run_at_the_same_time_and_in_inference_mode() -> None:
     barrier = threading.Barrier(2, timeout=20)
     modes: list[bool] = []
@@ -56,18 +77,27 @@ def test_a_failure_comes_out_and_ends_the_rest() -> None:
 
 def test_another_device_has_tasks_one_after_the_other() -> None:
     names: list[str] = []
-    tf32: list[bool] = []
+    settings: list[tuple[object, ...]] = []
+
+    def now() -> tuple[object, ...]:
+        cudnn = torch.backends.cudnn
+        return cudnn.enabled, cudnn.benchmark, cudnn.allow_tf32, torch.get_float32_matmul_precision()
 
     def task() -> None:
         names.append(threading.current_thread().name)
-        tf32.append(torch.backends.cudnn.allow_tf32)
+        settings.append(now())
 
-    before = torch.backends.cudnn.allow_tf32
-    with torch_threads(2):
-        run_side_by_side([task, task], torch.device("cuda"))
+    before = now()
+    with torch_threads(2), torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True):
+        torch.set_float32_matmul_precision("high")
+        try:
+            run_side_by_side([task, task], torch.device("cuda"))
+            assert now() == (True, True, True, "high")
+        finally:
+            torch.set_float32_matmul_precision("highest")
     assert names == [threading.current_thread().name] * 2
-    assert tf32 == [False, False]
-    assert torch.backends.cudnn.allow_tf32 == before
+    assert settings == [(True, True, False, "highest")] * 2, "float32 is computed in float32, by the fast library"
+    assert now() == before
 
 
 def _run_two() -> None:
