@@ -38,6 +38,8 @@ COLUMNS = (
     *(f"{kind}{part}" for kind in _KINDS for part in ("", "_position", "_ref", "_alt")),
     "predictor",
     "version",
+    "distance",
+    "precision",
     "masked",
     "reason_code",
     "reason",
@@ -157,7 +159,8 @@ def _cells(delta: SpliceDelta, masked: bool) -> list[object]:
     ]
     names = [table_cell(text) for text in (delta.gene_id, delta.gene_name, str(delta.strand), delta.transcript_id)]
     head = [*names, f"{scores.max_score:.4f}"]
-    return [*head, *changes, delta.provenance.predictor, delta.provenance.version, "true" if masked else "false"]
+    made = delta.provenance
+    return [*head, *changes, made.predictor, made.version, made.distance, made.precision, "true" if masked else "false"]
 
 
 def _meta_cells(said: VariantPrediction) -> list[object]:

@@ -48,8 +48,9 @@ def refuse_to_overwrite(output: str | None, given: Mapping[str, str | None]) -> 
 def result_file(output: str) -> Iterator[TextIO]:
     """Yield a file that takes the place of `output` once everything is written.
 
-    Until then an earlier file stays as it is. When something fails, what was written is left as `<output>.partial`, and
-    the exception gets a note that says so. What is no regular file (a pipe, a device) is written into directly.
+    Until then an earlier file stays as it is. When something fails, what was written is left as `<output>.partial`, or
+    under a name of its own where a `resumable_file` has that one, and the exception gets a note that says where. What
+    is no regular file (a pipe, a device) is written into directly.
 
     Raises
     ------
@@ -75,9 +76,10 @@ def result_file(output: str) -> Iterator[TextIO]:
         known = cannot_write(output, error) if isinstance(error, OSError) and no_room(error) else error
         if replaceable:
             left = growing
-            # Where it cannot get the short name, it keeps its own, and the note says that one.
-            with contextlib.suppress(OSError):
-                left = growing.replace(part_of(target))
+            # Where it cannot get the short name, or that is what another command will go on with, it keeps its own.
+            if not journal_of(target).exists():
+                with contextlib.suppress(OSError):
+                    left = growing.replace(part_of(target))
             known.add_note(f"What was done is in {left}.")
         if known is error:
             raise
@@ -93,6 +95,11 @@ def is_replaceable(output: str) -> bool:
 def part_of(path: Path) -> Path:
     """Return where a file is written that is not whole yet."""
     return path.parent / f"{path.name}.partial"
+
+
+def journal_of(path: Path) -> Path:
+    """Return where it is written how far a part file is that can be gone on with."""
+    return path.parent / f"{path.name}.partial.json"
 
 
 def put_in_place(growing: Path, target: Path, output: str) -> None:

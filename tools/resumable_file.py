@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agentic_spliceai.splice_engine.errors import SettingError
 from agentic_spliceai.splice_engine.genome.bgzf import BlockBuffer
 from agentic_spliceai.tools.batch_types import BatchSummary
-from agentic_spliceai.tools.result_file import cannot_write, part_of, put_in_place
+from agentic_spliceai.tools.result_file import cannot_write, journal_of, part_of, put_in_place
 
 _VERSION = 1  # of the journal; a file that an older program began is not gone on with
 _SECONDS_BETWEEN = 1.0
@@ -135,7 +135,7 @@ def resumable_file(
     """
     target = Path(os.path.realpath(Path(output).expanduser()))
     part = part_of(target)
-    journal = part.with_name(f"{part.name}.json")
+    journal = journal_of(target)
     lock = FileLock(part.with_name(f"{part.name}.lock"))
     try:
         # The lock would make the folder.

@@ -35,7 +35,8 @@ KEPT, SCORED = "read back", "changes scored"
 """Words of progress: what an earlier attempt had done, and what the model works on."""
 
 _BLOCK = 64
-"""Positions that are kept together: a kill loses no more than the work on these, a minute with the slowest models."""
+"""Positions that are kept together. A kill loses the work on these and on what is scored together (512 changes in a
+process): about a minute with the slowest models."""
 
 
 @dataclass(frozen=True)

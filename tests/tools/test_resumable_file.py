@@ -17,6 +17,7 @@ from agentic_spliceai.splice_engine.errors import NotScored, SettingError
 from agentic_spliceai.tools import resumable_file as module
 from agentic_spliceai.tools.batch_types import BatchResult, BatchSummary
 from agentic_spliceai.tools.batch_writing import Piece, write_pieces
+from agentic_spliceai.tools.result_file import result_file
 from agentic_spliceai.tools.resumable_file import resumable_file
 
 MADE_OF = {"Input": "sha256 aa", "Distance": "50"}
@@ -124,6 +125,26 @@ def test_a_part_of_unknown_origin_is_not_overwritten(tmp_path: Path) -> None:
         write(tmp_path / "out")
     assert (tmp_path / "out.partial").read_text() == "mine\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.partial"]
+
+
+def test_what_another_command_leaves_is_not_gone_on_with(tmp_path: Path) -> None:
+    """A failing command whose input cannot be read twice keeps its part under a name of its own."""
+    write(tmp_path / "whole")
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        write(out, stop_at=50)
+
+    def fail() -> None:
+        with result_file(str(out)) as handle:
+            handle.write("other\n" * 100_000)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as failed:
+        fail()
+    [left] = [path for path in tmp_path.glob("out.*.partial") if path.read_text().startswith("other")]
+    assert str(left) in "".join(failed.value.__notes__)
+    write(out)
+    assert out.read_bytes() == (tmp_path / "whole").read_bytes()
 
 
 @pytest.mark.parametrize("damage", ["nonsense", '{"version": 0}', ""])
