@@ -244,7 +244,7 @@ def _content(network: SpliceNetwork) -> int:
     """Return a checksum of everything that training, loading or a user's own hand may change: a millisecond."""
     found = 0
     for tensor in (*network.parameters(), *network.buffers()):
-        found = zlib.crc32(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy(), found)
+        found = zlib.crc32(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data, found)
     return found
 
 
