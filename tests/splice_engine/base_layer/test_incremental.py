@@ -230,7 +230,7 @@ def test_what_is_kept_is_what_is_said() -> None:
 def test_the_bound_of_the_default() -> None:
     """What the comment beside the bound says of a network of the published size."""
     network = fold(PUBLISHED)
-    assert kept_bytes(network, 11_500) < AT_ONCE["cpu"].kept < kept_bytes(network, 12_000)
+    assert kept_bytes(network, 8_000) < AT_ONCE["cpu"].kept < kept_bytes(network, 8_500)
     assert AT_ONCE["cpu"].kept // kept_bytes(network, 128) == 2
 
 
