@@ -56,9 +56,9 @@ class AtOnce:
 
 
 AT_ONCE = {
-    # With 10,000 nt of context and 32 channels, two single variants, or pieces of 8,000 outputs of a long gene, to whose
-    # work the context adds four fifths; with more, two threads take more memory than the published tools. 4 MiB a
-    # tensor of a batch is near what caches hold.
+    # With 10,000 nt of context and 32 channels, two single variants, or pieces of 8,000 outputs of a long gene, to
+    # whose work the context adds four fifths; with more, two threads take more memory than the published tools. 4 MiB
+    # a tensor of a batch is near what caches hold.
     "cpu": AtOnce(kept=66 * 2**20, positions=2**15),
     # Tensors of 128 MiB fill the device.
     "cuda": AtOnce(kept=4 * 2**30, positions=2**20),

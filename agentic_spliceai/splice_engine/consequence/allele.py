@@ -127,7 +127,10 @@ class Edit:
         return min(images) if self.shift > 0 else max(images)
 
     def nearest_preimage(self, boundary: int) -> int:
-        """Return a boundary of the reference for one of the alternate; inside new bases, where they begin, as far upstream as they can be placed."""
+        """Return a boundary of the reference for one of the alternate.
+
+        Inside new bases it is where they begin, as far upstream as they can be placed.
+        """
         before = self.preimages(boundary)
         return before[0] if before else self.start - self.left
 
