@@ -205,7 +205,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--distances", type=int, nargs="+", help="nt (default: 50 500; with --quick 50)")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS, help="of ours (default: all)")
     parser.add_argument("--rounds", type=int, help="(default: 2; with --quick 1)")
-    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 4, 16], help="of OpenSpliceAI; the best is taken")
+    parser.add_argument(
+        "--batch-sizes", type=int, nargs="+", default=[1, 4, 16], help="of OpenSpliceAI; the best is taken"
+    )
     parser.add_argument("--quick", action="store_true", help="small cases, for a first impression")
     parser.add_argument("--profile", choices=cases, metavar="CASE", help="show what a case's time goes into instead")
     return parser
