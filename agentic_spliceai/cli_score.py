@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from agentic_spliceai.tools.batch import Batch
     from agentic_spliceai.tools.batch_reading import Source
     from agentic_spliceai.tools.batch_text import OutputFormat, RowWriter
-    from agentic_spliceai.tools.batch_types import BatchResult
+    from agentic_spliceai.tools.batch_types import BatchResult, BatchSummary
     from agentic_spliceai.tools.batch_vcf import VcfWriter
     from agentic_spliceai.tools.context import Resources
 
 _EARLIER = "done before"
+_SEVERAL = 10  # alleles that do not fit are no longer a slip of the pen
 _DESCRIPTION = """Score the variants of a VCF, or of a text file with one a line. With -o out.vcf.gz each record is
 written again with INFO fields added; with -o out.tsv or out.jsonl there is a line for each allele and gene.
 Each allele has scores, or the reason why there are none. A command that was stopped goes on where it was when it is
@@ -32,7 +33,7 @@ def add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     """Add the subcommand."""
     parser = commands.add_parser("score", help="score the variants of a VCF or a list", description=_DESCRIPTION)
     parser.add_argument("source", metavar="FILE", help="VCF or text file, plain or gzipped; - for standard input")
-    parser.add_argument("-o", "--output", metavar="FILE", help="where to write (default: standard output)")
+    parser.add_argument("-o", "--output", metavar="FILE", help="where to write (default, and -: standard output)")
     parser.set_defaults(handler=_score)
     what = parser.add_argument_group("what is scored")
     what.add_argument("--genome", required=True, help="demo, GRCh38, GRCh37, or the path of a FASTA file")
@@ -85,6 +86,7 @@ def add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def _score(arguments: argparse.Namespace) -> int:
     from agentic_spliceai.orchestration.progress import PlainProgress, ProgressDisplay
+    from agentic_spliceai.splice_engine.genome.vcf import check_contig_lengths, read_vcf_header
     from agentic_spliceai.tools.batch import format_of, open_batch
     from agentic_spliceai.tools.batch_output import is_blocked, made_by, opened_sink
     from agentic_spliceai.tools.batch_reading import opened_source
@@ -92,7 +94,8 @@ def _score(arguments: argparse.Namespace) -> int:
     from agentic_spliceai.tools.context import Resources
     from agentic_spliceai.tools.result_file import refuse_to_overwrite
 
-    output, output_format = arguments.output, arguments.format or format_of(arguments.output)
+    output = None if arguments.output == "-" else arguments.output
+    output_format = arguments.format or format_of(output)
     refuse_to_overwrite(
         output,
         {
@@ -108,6 +111,9 @@ def _score(arguments: argparse.Namespace) -> int:
     with opened_source(arguments.source) as source:
         # The first variant is read before a model is: a file that cannot be read is heard of at once.
         inputs = source.inputs()
+        if source.is_vcf and source.path is not None:
+            header = read_vcf_header(source.path)
+            check_contig_lengths(header, resources.genome(arguments.genome, arguments.annotation).genome)
         batch = open_batch(
             resources,
             genome=arguments.genome,
@@ -123,7 +129,7 @@ def _score(arguments: argparse.Namespace) -> int:
             threads=arguments.threads,
         )
         writer = _writer(arguments, output_format, source, batch, resources)
-        header = writer.header()
+        head = writer.header()
         made_of = made_by(batch, masked=arguments.masked) | {"Format": output_format, **writer.options()}
         with opened_sink(output, source, made_of, restart=arguments.restart) as sink:
             done = sink.summary.inputs
@@ -131,11 +137,18 @@ def _score(arguments: argparse.Namespace) -> int:
             shown = not arguments.quiet and not (output is None and sys.stdout.isatty())
             with closing(batch.chunks(inputs, done)) as chunks:
                 results = _metered(chunks, source, done) if shown else (one for chunk in chunks for one in chunk)
-                summary = write_pieces(header, writer.pieces(results, done), sink)
-        notes = [str(summary), *_index(writer, output if is_blocked(output) else None)]
+                summary = write_pieces(head, writer.pieces(results, done), sink)
+        notes = [str(summary), *_another_build(summary), *_index(writer, output if is_blocked(output) else None)]
     if not arguments.quiet:
         sys.stderr.write("".join(f"{note}\n" for note in notes))
     return EXIT_OK
+
+
+def _another_build(summary: BatchSummary) -> Iterator[str]:
+    """Say what it may mean that many alleles do not fit the genome."""
+    apart = summary.reasons.get("reference_mismatch", 0)
+    if apart >= _SEVERAL and 4 * apart >= summary.inputs:
+        yield f"{apart} of {summary.inputs} REF alleles are not what the genome has: are they of another build?"
 
 
 def _settings(device: str | None) -> Settings:

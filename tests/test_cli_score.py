@@ -22,7 +22,7 @@ from agentic_spliceai.tools.context import ToolContext
 from tests.test_run import _own_folders  # noqa: F401 - the fixture
 from tests.tools.test_meta_tools import write_model
 
-HEAD = "##fileformat=VCFv4.2\n##contig=<ID=minigene,length=6000>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+HEAD = "##fileformat=VCFv4.2\n##contig=<ID=minigene,length=5480>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 TAG = "AgenticSpliceAI_small"
 DEMO = ["--genome", "demo"]
 
@@ -297,3 +297,38 @@ def test_a_table_has_columns_of_the_meta_layer(tmp_path: Path, capsys: pytest.Ca
     assert line["meta"][0]["triage"]["probability"] == pytest.approx(float(scored["meta_probability"]), abs=5e-5)
     assert main(["score", "x.txt", *DEMO, "--meta", "nothing", "-o", "y.tsv"]) == 2
     assert "There is no trained model 'nothing'" in capsys.readouterr().err
+
+
+def test_a_vcf_of_another_build_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "in.vcf"
+    for length, code in ((5, 2), (None, 0)):
+        declared = f"##contig=<ID=minigene,assembly=x,length={length}>\n" if length else "##contig=<ID=minigene>\n"
+        source.write_text(f"##fileformat=VCFv4.2\n{declared}#CHROM\tPOS\tID\tREF\tALT\nminigene\t2139\t.\tG\tA\n")
+        assert main(["score", str(source), "--genome", "demo", "-o", str(tmp_path / "out.vcf"), "--quiet"]) == code
+    message = capsys.readouterr().err
+    assert "minigene has 5 nt in the VCF's header" in message
+    assert "Traceback" not in message
+
+
+def test_many_alleles_that_do_not_fit_are_a_hint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "list.txt"
+    source.write_text(
+        "".join(f"minigene-{2139 + at}-{'ACGT'[at % 4]}-N\n" for at in range(4)) + "minigene-2139-A-C\n" * 12
+    )
+    assert main(["score", str(source), "--genome", "demo", "-o", str(tmp_path / "out.tsv")]) == 0
+    assert "12 of 16 REF alleles are not what the genome has" in capsys.readouterr().err
+
+
+def test_a_bcf_is_named_whatever_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "in.bcf"
+    source.write_bytes(gzip.compress(b"BCF\x02\x02" + bytes(50)))
+    for output in ("out.vcf", "out.tsv"):
+        assert main(["score", str(source), "--genome", "demo", "-o", str(tmp_path / output)]) == 2
+        assert "bcftools view" in capsys.readouterr().err
+
+
+def test_a_dash_is_standard_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tmp_path / "list.txt"
+    source.write_text("minigene-2139-G-A\n")
+    assert main(["score", str(source), "--genome", "demo", "-o", "-", "--quiet"]) == 0
+    assert capsys.readouterr().out.startswith("index\tinput")

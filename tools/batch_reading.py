@@ -183,7 +183,10 @@ def _zipped(stream: TextIO) -> BinaryIO | None:
 
 
 def _begins_as_vcf(path: Path) -> bool:
+    from agentic_spliceai.splice_engine.genome.vcf import refuse_bcf
+
     first = next(numbered_lines(path, ResourceError, _LIST), (1, ""))
+    refuse_bcf(first[1], path.name)
     return first[1].startswith(_VCF_HEADER)
 
 

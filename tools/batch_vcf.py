@@ -258,7 +258,7 @@ class VcfWriter:
     def _there_already(self, where: str) -> SettingError:
         return SettingError(
             f"{self.path.name} has fields of {self.tags.scores} already ({where}).",
-            "Give another --tag to keep them, or --replace-tags to remove them.",
+            "Give another --tag to keep them, or --replace-tags to remove them, whoever wrote them.",
         )
 
     def _watch(self, first: VcfAllele) -> None:

@@ -140,6 +140,8 @@ def resumable_file(
     try:
         # The lock would make the folder.
         target.parent.stat()
+        # Where no file can be made, the lock would say that another process has it.
+        Path(lock.lock_file).touch()
         lock.acquire(timeout=0)
     except Timeout:
         raise SettingError(
@@ -153,7 +155,9 @@ def resumable_file(
             yield growing
             growing.end()
         except BaseException as error:
-            error.add_note(f"What was done is in {part}; the same command goes on from there.")
+            error.add_note(
+                f"What was done is in {part}; the same command goes on from there."
+            )
             raise
         finally:
             growing.close()

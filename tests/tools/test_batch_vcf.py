@@ -20,7 +20,7 @@ from agentic_spliceai.tools.context import Resources, ToolContext
 from .test_meta_tools import small_context, write_model
 
 HEAD = """##fileformat=VCFv4.2
-##contig=<ID=minigene,length=6000>
+##contig=<ID=minigene,length=5480>
 ##INFO=<ID=AF,Number=A,Type=Float,Description="Frequency">
 ##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">
 """

@@ -226,7 +226,11 @@ def _placed(text: str, contig: str, position: str, ref: str, alt: str, build: Ge
 
 def _from_vcf_fields(text: str, fields: list[str], build: GenomeBuild | None) -> RawVariant:
     if "," in fields[4]:
-        raise invalid(text, "it has several ALT alleles", "Give one ALT allele a line, or read the file with iter_vcf.")
+        raise invalid(
+            text,
+            "it has several ALT alleles",
+            "Give one ALT allele a line, or the whole file as a VCF with its header.",
+        )
     return raw_from_alleles(text, fields[0], _number(text, fields[1]), fields[3], fields[4], build)
 
 

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 from agentic_spliceai.splice_engine.errors import (
+    BuildMismatchError,
     InvalidVariantError,
     ResourceError,
     SpliceEngineError,
+    UnknownContigError,
     UnsupportedAlleleError,
 )
+from agentic_spliceai.splice_engine.genome.contigs import canonical_contig
+from agentic_spliceai.splice_engine.genome.reference import ReferenceGenome
 from agentic_spliceai.splice_engine.genome.text_files import numbered_lines
 from agentic_spliceai.splice_engine.genome.types import GenomeBuild
 from agentic_spliceai.splice_engine.genome.variant_parsing import RawVariant, raw_from_alleles, shortened
+
+_CONTIG = re.compile(r"##contig=<ID=([^,>]+)")
+_LENGTH = re.compile(r"[<,]length=(\d{1,18})[,>]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,36 @@ def read_vcf_header(path: Path | str) -> list[str]:
     return header
 
 
+def check_contig_lengths(header: Iterable[str], genome: ReferenceGenome) -> None:
+    """Refuse a VCF whose header gives contigs other lengths than the genome has: its positions mean other bases.
+
+    The mitochondrion is left out: two sequences of it go with GRCh37.
+
+    Raises
+    ------
+    BuildMismatchError
+        Naming the first such contig.
+    """
+    for line in header:
+        if (match := _CONTIG.match(line)) is None or (length := _LENGTH.search(line)) is None:
+            continue
+        try:
+            known = genome.contig_length(match[1])
+        except UnknownContigError:
+            continue
+        if known != int(length[1]) and canonical_contig(match[1]) != "chrM":
+            raise BuildMismatchError(
+                f"{match[1]} has {int(length[1]):,} nt in the VCF's header and {known:,} in the genome.",
+                "Give the genome that the VCF was made with; liftover brings a VCF to another build.",
+            )
+
+
+def refuse_bcf(first_line: str, name: str) -> None:
+    """Raise ResourceError if a file's first line is that of a BCF."""
+    if first_line.startswith("BCF"):
+        raise ResourceError(f"{name} is a BCF.", f"Turn it into a VCF: `bcftools view {name} > in.vcf`.")
+
+
 def _alleles(record: int, number: int, line: str, build: GenomeBuild | None) -> Iterator[VcfAllele]:
     # A cohort's samples are not looked at.
     fields = line.split("\t", 8)
@@ -131,6 +169,6 @@ def _wrong_position(text: str) -> str:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     for number, line in numbered_lines(path, ResourceError, "the VCF"):
-        if number == 1 and line.startswith("BCF"):
-            raise ResourceError(f"{path.name} is a BCF.", f"Turn it into a VCF: `bcftools view {path.name} > in.vcf`.")
+        if number == 1:
+            refuse_bcf(line, path.name)
         yield number, line
