@@ -155,9 +155,7 @@ def resumable_file(
             yield growing
             growing.end()
         except BaseException as error:
-            error.add_note(
-                f"What was done is in {part}; the same command goes on from there."
-            )
+            error.add_note(f"What was done is in {part}; the same command goes on from there.")
             raise
         finally:
             growing.close()
