@@ -11,22 +11,13 @@ from torch import Tensor
 
 from agentic_spliceai.splice_engine.base_layer.cones import EditShape, Interval, computed_intervals
 from agentic_spliceai.splice_engine.base_layer.folding import Convolution, FoldedNetwork
-
-Edit = tuple[int, int, int]
-"""Row of the reference, and start and end of what is replaced there, half-open."""
-
-
-def kept_bytes(network: FoldedNetwork, outputs: int) -> int:
-    """Return what `ReferenceActivations` of one row of so many outputs keep, bytes."""
-    tensors = 2 * len(network.units) + 1
-    missing = sum(2 * (network.half_context - grown) for grown in accumulate(network.halos, initial=0))
-    return 4 * (network.channels * (tensors * outputs + missing) + 3 * outputs)
+from agentic_spliceai.splice_engine.base_layer.stretches import Edit, Stretches
 
 
 class ReferenceActivations:
-    """One network's activations on some sequences of one length.
+    """One network's activations on some sequences of one length, as far as alternates read them.
 
-    The positions of all methods count from the first output. Memory: `kept_bytes` a row.
+    The positions of all methods count from the first output. Memory: `stretches.kept_bytes`.
 
     Parameters
     ----------
@@ -35,6 +26,8 @@ class ReferenceActivations:
     codes : int64 [R, L + context]
         A, C, G, T as 0 to 3, N as 4, in transcript sense, with half the context on either side of the L outputs; one
         sequence a row.
+    keep
+        What alternates will read, by level: `stretches_read` of all of them.
 
     Attributes
     ----------
@@ -42,15 +35,25 @@ class ReferenceActivations:
         The reference's.
     """
 
-    def __init__(self, network: FoldedNetwork, codes: Tensor) -> None:
+    def __init__(self, network: FoldedNetwork, codes: Tensor, keep: Sequence[Stretches]) -> None:
         if codes.shape[1] <= 2 * network.half_context:
             raise ValueError(f"{codes.shape[1]} nt hold no output of a context of {2 * network.half_context} nt")
         self._network = network
-        # By level: the first layer, then what each convolution's successor reads, two a unit.
-        self._levels = [network.bases[codes]]
+        self._keep = keep
+        self._levels: list[Tensor] = []
         # A level begins before the first output by what later convolutions cut off.
-        self._starts = [grown - network.half_context for grown in accumulate(network.halos, initial=0)]
-        self.logits = network.logits(self._levels[0], self._levels.append)
+        starts = [grown - network.half_context for grown in accumulate(network.halos, initial=0)]
+
+        def cut(level: Tensor) -> None:
+            number = len(self._levels)
+            pieces = [
+                level[row, start - starts[number] : end - starts[number]] for row, start, end in keep[number].spans
+            ]
+            self._levels.append(torch.cat(pieces) if pieces else level.new_empty(0, network.channels))
+
+        first = network.bases[codes]
+        cut(first)
+        self.logits = network.logits(first, cut)
 
     def alternates(self, shape: EditShape, edits: Sequence[Edit], inserted: Tensor) -> Tensor:
         """Compute alternates that are edits of one shape.
@@ -95,18 +98,17 @@ class ReferenceActivations:
         `x` [B, end - start, C] stands at `interval` of the alternate. What is `wanted` outside of it is the same as in
         the reference: before it as it stands, behind it moved by the difference in length.
         """
-        length = self._levels[level].shape[1]
-        kept, first = self._levels[level].flatten(0, 1), self._starts[level]
         low, high = wanted
         start, end = (min(max(place, low), high) for place in interval)
         own = x[:, start - interval[0] : end - interval[0]]
+        shifts = []
+        for row, cut, resume in edits:
+            moved = resume - shape.inserted
+            # Any position that is read tells the stretch; all that an alternate reads of a level lies in one.
+            shift = self._keep[level].shift(row, cut + low if low < start else moved + high - 1)
+            shifts.append((shift + cut, shift + moved))
         put_together = join if x.device.type == "cpu" else gather
-        return put_together(kept, self._shifts(edits, shape, length, first), (low, start, end, high), own)
-
-    @staticmethod
-    def _shifts(edits: Sequence[Edit], shape: EditShape, length: int, first: int) -> list[Interval]:
-        """Return what an alternate's positions ahead of and behind the edit add up with to places of a level's rows."""
-        return [(row * length - first + cut, row * length - first + end - shape.inserted) for row, cut, end in edits]
+        return put_together(self._levels[level], shifts, (low, start, end, high), own)
 
 
 def join(kept: Tensor, shifts: Sequence[Interval], places: tuple[int, int, int, int], own: Tensor) -> Tensor:
@@ -137,6 +139,8 @@ def join(kept: Tensor, shifts: Sequence[Interval], places: tuple[int, int, int, 
 def gather(kept: Tensor, shifts: Sequence[Interval], places: tuple[int, int, int, int], own: Tensor) -> Tensor:
     """Do as `join` does in a handful of calls, however many alternates there are: for devices where calls are dear."""
     low, start, end, high = places
+    if (start, end) == (low, high):
+        return own
     position = torch.arange(low, high, device=kept.device)
     shift = torch.tensor(shifts, device=kept.device)
     # Of what lies between, which `own` replaces, some may be no place at all.

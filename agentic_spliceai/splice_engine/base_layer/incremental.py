@@ -16,7 +16,7 @@ from itertools import accumulate
 import numpy as np
 import torch
 
-from agentic_spliceai.splice_engine.base_layer.activations import ReferenceActivations, kept_bytes
+from agentic_spliceai.splice_engine.base_layer.activations import ReferenceActivations
 from agentic_spliceai.splice_engine.base_layer.cones import EditShape, longest_layer
 from agentic_spliceai.splice_engine.base_layer.folding import FoldedNetwork, fold_all
 from agentic_spliceai.splice_engine.base_layer.forward import DTYPES, FloatArray
@@ -31,8 +31,10 @@ from agentic_spliceai.splice_engine.base_layer.regions import (
     plan_regions,
     region_codes,
     share_out,
+    within,
 )
 from agentic_spliceai.splice_engine.base_layer.results import Precision
+from agentic_spliceai.splice_engine.base_layer.stretches import Edit, Stretches, kept_bytes, stretches_read
 from agentic_spliceai.splice_engine.base_layer.threads import Task, run_side_by_side
 
 Alleles = tuple[FloatArray, FloatArray]
@@ -46,9 +48,9 @@ class AtOnce:
     Attributes
     ----------
     kept
-        What reference passes may keep, bytes (`activations.kept_bytes`).
+        What reference passes may keep, bytes (`stretches.kept_bytes`).
     positions
-        Times alternates that one layer may hold.
+        Times rows or alternates that one layer may hold.
     """
 
     kept: int
@@ -56,10 +58,9 @@ class AtOnce:
 
 
 AT_ONCE = {
-    # With 10,000 nt of context and 32 channels, two single variants, or pieces of 8,000 outputs of a long gene, to
-    # whose work the context adds four fifths; with more, two threads take more memory than the published tools. 4 MiB
-    # a tensor of a batch is near what caches hold.
-    "cpu": AtOnce(kept=66 * 2**20, positions=2**15),
+    # 4 MiB a tensor of 32 channels is near what caches hold: three single variants, or 22,000 outputs of a long gene,
+    # with 10,000 nt of context. Of the three variants 18 MB are kept.
+    "cpu": AtOnce(kept=48 * 2**20, positions=2**15),
     # Tensors of 128 MiB fill the device.
     "cuda": AtOnce(kept=4 * 2**30, positions=2**20),
     "mps": AtOnce(kept=2**30, positions=2**18),
@@ -74,6 +75,11 @@ class _Placed:
     row: int
     start: int
     allele: PlannedAllele
+
+    @property
+    def edit(self) -> Edit:
+        """Row, and the edit from the first output on."""
+        return self.row, self.allele.edit[0] - self.start, self.allele.edit[1] - self.start
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,22 +131,31 @@ class IncrementalScorer:
             inserted base.
         """
         found = [self._empty(request) for request in requests]
-        network = self._networks[0]
-        context = kept_bytes(network, 0)
+        network, positions = self._networks[0], self._at_once.positions
         regions = plan_regions(
             requests,
             self._context,
             worth=_outputs_worth_a_context(network),
-            longest=max(1, (self._at_once.kept - context) // (kept_bytes(network, 2) - kept_bytes(network, 1))),
+            longest=max(1, positions - self._context),
         )
-        members, threads = len(self._networks), torch.get_num_threads()
-        groups = of_one_length(
-            share_out(regions, members, threads), lambda outputs: self._at_once.kept // kept_bytes(network, outputs)
-        )
+
+        def share(region: Region) -> float:
+            kept = kept_bytes(self._read([region]), network.channels)
+            return max(kept / self._at_once.kept, (region.end - region.start + self._context) / positions)
+
+        fitting = within(regions, lambda region: share(region) <= 1)
+        groups = of_one_length(share_out(fitting, len(self._networks), torch.get_num_threads()), share)
         run_side_by_side(
             [task for group in groups for task in self._tasks(group, requests, found)], network.bases.device
         )
         return found
+
+    def _read(self, regions: Sequence[Region]) -> tuple[Stretches, ...]:
+        """Return what alternates read of the reference of some regions of one length, one a row."""
+        outputs = max(region.end - region.start for region in regions)
+        return stretches_read(
+            [(one.allele.shape, one.edit) for one in _placed(regions)], self._networks[0].halos, outputs
+        )
 
     def _empty(self, request: AlleleRequest) -> Alleles:
         first, last = request.window(self._context)
@@ -155,11 +170,12 @@ class IncrementalScorer:
     ) -> Iterator[Task]:
         """Yield what fills in the logits of some regions of one length, a member at a time."""
         codes = np.stack([region_codes(region, requests, self._context) for region in regions])
-        placed = [_Placed(row, region.start, a) for row, region in enumerate(regions) for a in region.alleles]
+        placed = _placed(regions)
+        read = self._read(regions)
         batches = [_Batch(shape, group, self._inserted(group, requests, codes)) for shape, group in self._alike(placed)]
         for member, network in enumerate(self._networks):
             rows = [(ref[member], alt[member]) for ref, alt in found]
-            yield partial(_score_member, network, codes, placed, batches, rows)
+            yield partial(_score_member, network, codes, read, placed, batches, rows)
 
     def _inserted(self, placed: Sequence[_Placed], requests: Sequence[AlleleRequest], codes: Codes) -> Codes:
         half = self._context // 2
@@ -181,21 +197,26 @@ class IncrementalScorer:
                 at += size
 
 
+def _placed(regions: Sequence[Region]) -> list[_Placed]:
+    return [_Placed(row, region.start, allele) for row, region in enumerate(regions) for allele in region.alleles]
+
+
 def _score_member(
     network: FoldedNetwork,
     codes: Codes,
+    read: Sequence[Stretches],
     placed: Sequence[_Placed],
     batches: Sequence[_Batch],
     found: Sequence[Alleles],
 ) -> None:
     """Fill in one member's logits; what it keeps of the regions ends with the call."""
-    reference = ReferenceActivations(network, _tensor(codes, network))
+    reference = ReferenceActivations(network, _tensor(codes, network), read)
     logits = reference.logits.cpu().numpy()
     for one in placed:
         first, last = (place - one.start for place in one.allele.wanted)
         found[one.allele.number][0][:] = logits[one.row, first:last]
     for batch in batches:
-        edits = [(one.row, one.allele.edit[0] - one.start, one.allele.edit[1] - one.start) for one in batch.placed]
+        edits = [one.edit for one in batch.placed]
         outputs = reference.alternates(batch.shape, edits, _tensor(batch.inserted, network)).cpu().numpy()
         for one, output in zip(batch.placed, outputs, strict=True):
             alternate = found[one.allele.number][1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
@@ -149,8 +150,21 @@ def plan_regions(requests: Sequence[AlleleRequest], context: int, *, worth: int,
     return regions
 
 
+def within(regions: Sequence[Region], fits: Callable[[Region], bool]) -> list[Region]:
+    """Cut regions in two, each with half of the alleles, until each fits or has one allele."""
+    done: list[Region] = []
+    waiting = list(reversed(regions))
+    while waiting:
+        region = waiting.pop()
+        if len(region.alleles) == 1 or fits(region):
+            done.append(region)
+        else:
+            waiting += reversed(_halves(region))
+    return done
+
+
 def share_out(regions: Sequence[Region], members: int, threads: int) -> list[Region]:
-    """Cut regions in two, each with half of the alleles, where threads would else wait for each other.
+    """Cut regions in two where threads would else wait for each other.
 
     Each region is worked on once a member. A piece has its own reference pass, so that it keeps many alleles.
     """
@@ -158,16 +172,16 @@ def share_out(regions: Sequence[Region], members: int, threads: int) -> list[Reg
     while True:
         tasks = len(pieces) * members
         idle = -(-tasks // threads) * threads / max(tasks, 1) - 1
-        cut = [half for region in pieces for half in _halves(region)]
-        if idle <= _IDLE or len(cut) == len(pieces):
+        large = [len(region.alleles) >= 2 * _ALLELES_WORTH_A_PASS for region in pieces]
+        if idle <= _IDLE or not any(large):
             return pieces
-        pieces = cut
+        pieces = [
+            part for region, ok in zip(pieces, large, strict=True) for part in (_halves(region) if ok else [region])
+        ]
 
 
 def _halves(region: Region) -> list[Region]:
     middle = len(region.alleles) // 2
-    if middle < _ALLELES_WORTH_A_PASS:
-        return [region]
     return [_spanning(region.alleles[:middle]), _spanning(region.alleles[middle:])]
 
 
@@ -175,24 +189,29 @@ def _spanning(alleles: Sequence[PlannedAllele]) -> Region:
     return Region(min(a.window[0] for a in alleles), max(a.window[1] for a in alleles), tuple(alleles))
 
 
-def of_one_length(regions: Sequence[Region], rows: Callable[[int], int]) -> list[list[Region]]:
+def of_one_length(regions: Sequence[Region], share: Callable[[Region], float]) -> list[list[Region]]:
     """Put regions of about one length together, so that they share reference pass and batches.
 
     Parameters
     ----------
     regions
         Each becomes as long as the others of its group: some more outputs, which nobody reads.
-    rows
-        How many regions of so many outputs may be in a group; below 1 they stay alone.
+    share
+        Of what a group may take, how much a region takes; one that takes more than all of it stays alone.
     """
     by_length: dict[int, list[Region]] = {}
     for region in regions:
         length = -(-(region.end - region.start) // _LENGTH_STEP) * _LENGTH_STEP
         by_length.setdefault(length, []).append(replace(region, end=region.start + length))
-    groups = []
-    for length, alike in by_length.items():
-        size = max(1, rows(length))
-        groups += [alike[at : at + size] for at in range(0, len(alike), size)]
+    groups: list[list[Region]] = []
+    for alike in by_length.values():
+        taken = math.inf
+        for region in alike:
+            taken += (more := share(region))
+            if taken > 1:
+                groups.append([])
+                taken = more
+            groups[-1].append(region)
     return groups
 
 
