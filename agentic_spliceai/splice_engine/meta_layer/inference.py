@@ -59,6 +59,7 @@ from agentic_spliceai.splice_engine.meta_layer.results import (
     TriageResult,
     VariantPrediction,
 )
+from agentic_spliceai.splice_engine.meta_layer.said import member_range, triage_words, with_caveats
 from agentic_spliceai.splice_engine.meta_layer.training.tasks import Scores, model_inputs, task_of
 
 _TRIAGE = ("binary", "effect_type", "multi_task")
@@ -433,13 +434,13 @@ class MetaPredictor:
                 values = 1.0 - values[:, EffectType.NONE]
             members.append(self._calibrated(values, card, "altering"))
         probabilities = np.stack(members)
-        low, high = _interval(probabilities)
+        low, high = member_range(probabilities)
         threshold = self.card.thresholds.get("altering")
         value = None if threshold is None else threshold.value
         return [
             TriageResult(
                 status=MetaStatus.PREDICTED,
-                message=_with_caveats(_triage_words(p, value), caveats[i]),
+                message=with_caveats(triage_words(p, value), caveats[i]),
                 caveats=caveats[i],
                 probability=p,
                 probability_low=None if low is None else float(low[i]),
@@ -457,7 +458,7 @@ class MetaPredictor:
             return [
                 DeltaPrediction(
                     status=MetaStatus.PREDICTED,
-                    message=_with_caveats(f"Predicted change of the exon's inclusion: {psi:+.2f}.", notes),
+                    message=with_caveats(f"Predicted change of the exon's inclusion: {psi:+.2f}.", notes),
                     caveats=notes,
                     inclusion=psi,
                     site=AffectedSite(site).name.lower(),
@@ -472,7 +473,7 @@ class MetaPredictor:
         return [
             DeltaPrediction(
                 status=MetaStatus.PREDICTED,
-                message=_with_caveats(f"Predicted change of donor {donor:+.2f}, of acceptor {acceptor:+.2f}.", notes),
+                message=with_caveats(f"Predicted change of donor {donor:+.2f}, of acceptor {acceptor:+.2f}.", notes),
                 caveats=notes,
                 donor=donor,
                 acceptor=acceptor,
@@ -570,33 +571,3 @@ def _tiled(
         stop = min(at + _TILE, len(base))
         out[at:stop] = piece[at - low : stop - low]
     return out
-
-
-def _interval(
-    probabilities: npt.NDArray[Any],
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any]] | tuple[None, None]:
-    """Return the range of the members' probabilities [M, N] about their mean, or none for a single member.
-
-    The mean of the log-odds plus and minus 1.96 standard deviations over members: how far another training of the same
-    model may differ. It covers nothing that all members have in common, and is no confidence interval.
-    """
-    if len(probabilities) < 2:
-        return None, None
-    p = probabilities.clip(1e-6, 1 - 1e-6)
-    odds = np.log(p / (1 - p))
-    half = 1.96 * odds.std(axis=0, ddof=1)
-    mean = probabilities.mean(axis=0)
-    low = np.minimum(1 / (1 + np.exp(-(odds.mean(axis=0) - half))), mean)
-    high = np.maximum(1 / (1 + np.exp(-(odds.mean(axis=0) + half))), mean)
-    return low, high
-
-
-def _with_caveats(message: str, caveats: Sequence[str]) -> str:
-    return f"{message} Outside of what the model was trained on: {'; '.join(caveats)}." if caveats else message
-
-
-def _triage_words(probability: float, threshold: float | None) -> str:
-    if threshold is None:
-        return f"Probability that the variant alters splicing: {probability:.2f}."
-    verdict = "splice-altering" if probability >= threshold else "not splice-altering"
-    return f"The meta-layer calls the variant {verdict} (probability {probability:.2f}, threshold {threshold:.2f})."

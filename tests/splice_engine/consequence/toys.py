@@ -302,3 +302,17 @@ def _largest(tracks: VariantTracks, variant: Variant) -> DeltaScores:
 def toy(strand: Strand, *, coding: bool = True) -> Toy:
     """The standard toy gene: five exons, protein M A E10 K11 W20 L2."""
     return Toy(strand, tuple(EXONS), tuple(INTRONS), (10, 10 + 3 * (len(PROTEIN) + 1)) if coding else None)
+
+
+def snv(gene: Toy, base: int) -> Variant:
+    """A transition at a sense base of the reference."""
+    return gene.variant(base, base + 1, {"A": "G", "G": "A", "C": "T", "T": "C"}[gene.sense[base]])
+
+
+def sites_after_cut(gene: Toy, start: int, end: int) -> dict[tuple[str, int], float]:
+    """The sites that are left after a deletion, in the alternate's coordinates."""
+    return {
+        (kind, base - (end - start if base >= end else 0)): probability
+        for (kind, base), probability in gene.sites().items()
+        if not start <= base < end
+    }
