@@ -48,7 +48,7 @@ class Sizes:
     isolated: int = 24
     genes: int = 10
     variants_per_gene: int = 20
-    positions: int = 96
+    positions: int = 320
     sample: int = 12
 
 

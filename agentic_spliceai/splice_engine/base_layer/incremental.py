@@ -100,7 +100,7 @@ class IncrementalScorer:
     Parameters
     ----------
     networks
-        Members, in evaluation mode, with the same context; each a `SpliceNetwork` and no subclass.
+        Members, in evaluation mode, with the same context; each of them can be folded (`folding.can_fold`).
     precision
         Of the convolutions: float32 is exact.
     at_once
