@@ -66,13 +66,23 @@ def test_tasks_run_at_the_same_time_and_in_inference_mode() -> None:
 
 def test_a_failure_comes_out_and_ends_the_rest() -> None:
     done: list[int] = []
+    out = threading.Event()
 
     def fail() -> None:
         raise ZeroDivisionError
 
-    with torch_threads(2), pytest.raises(ZeroDivisionError):
-        run_side_by_side([fail, *[lambda: done.append(1)] * 1000], CPU)
-    assert len(done) < 1000
+    def after() -> None:
+        # No task ends before the failure is out, so that the count does not hang on which thread has its turn when.
+        assert out.wait(20)
+        done.append(1)
+
+    with torch_threads(2):
+        with pytest.raises(ZeroDivisionError):
+            run_side_by_side([fail, *[after] * 1000], CPU)
+        out.set()
+        # The threads come to these after all that is left of the others.
+        run_side_by_side([lambda: None] * 2, CPU)
+    assert len(done) <= 2, "each thread ends at most the task that it had begun"
 
 
 def test_another_device_has_tasks_one_after_the_other() -> None:
